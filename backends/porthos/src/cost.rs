@@ -1,0 +1,73 @@
+//! What Porthos pays: the formulas of every primitive, link by link. `tests/costs.rs` holds them against measurement.
+//!
+//! Payload bytes an element, summed over all senders:
+//!
+//! | call | P0->P1 | P1->P0 | P0->P2 | P1->P2 | P2->P1 | sum | rounds |
+//! |---|---|---|---|---|---|---|---|
+//! | input of client or server | | | | | | 0 | 0 |
+//! | reveal to client / server / helper | -/8/- | 8/-/- | -/-/8 | -/-/8 | | 8/8/16 | 1 |
+//! | prepare, of the second operand | 8 | 8 | | | | 16 | 1 |
+//! | bilinear, of the first operand | 8 | 8 | | | | 16 | 1 |
+//! | bilinear, of the result | | | | | 8 | 8 | |
+//! | mul; mux for each operand | 16 | 16 | | | 8 | 40 | 1 |
+//! | drelu | 24 | 24 | 136 | 136 | 168 | 488 | 8 |
+//! | relu, max pool for each comparison | 40 | 40 | 136 | 136 | 176 | 528 | 9 |
+//! | arg max for each comparison | 56 | 56 | 136 | 136 | 184 | 568 | 9 |
+//!
+//! A matrix product (i x j)(j x k) with prepare is thus 8 (2ij + 2jk + ik), and a convolution 8 (2 input + 2 filter + output)
+//! for every filter size. P2 sends nothing to P0: P0's half of all that P2 deals comes from their common key. That
+//! includes eta' of share convert, which the paper sends to both; this is why a ReLU costs 528 bytes and not 536.
+
+use treville_net::Party;
+use treville_protocol::{Call, Cost, Costs};
+
+use crate::{CLIENT, HELPER, SERVER};
+
+/// Bytes of a ring element.
+const WORD: u64 = 8;
+/// Bytes of the digits of an element.
+const DIGITS: u64 = 64;
+
+/// The price list of Porthos.
+pub(crate) struct PorthosCosts;
+
+impl Costs for PorthosCosts {
+    fn primitive(&self, call: &Call<'_>) -> Cost {
+        match *call {
+            Call::Input { owner, n } => online(1, &[(HELPER, SERVER, if owner == HELPER { WORD * n as u64 } else { 0 })]),
+            Call::Reveal { n, to } => {
+                let links: Vec<_> = to.iter().flat_map(|&to| [CLIENT, SERVER].into_iter().filter(move |&from| from != to).map(move |from| (from, to, WORD * n as u64))).collect();
+                online(1, &links)
+            }
+            Call::Prepare { n } => online(1, &both_ways(WORD * n as u64)),
+            Call::Bilinear { x, y } => online(1, &[both_ways(WORD * x as u64).as_slice(), &[(HELPER, SERVER, WORD * y as u64)]].concat()),
+            Call::Mul { n } | Call::Mux { n, k: 1 } => product(n),
+            Call::Mux { n, k } => product(n * k),
+            Call::ScaleDown { .. } => Cost::default(),
+            Call::DRelu { n } => {
+                let n = n as u64;
+                let (convert, msb) = (WORD + DIGITS, DIGITS);
+                let dealt = (DIGITS + WORD + WORD) + (DIGITS + WORD + WORD) + WORD;
+                let opened = WORD + 2 * WORD;
+                let to_helper = (convert + msb) * n;
+                let links = [(CLIENT, HELPER, to_helper), (SERVER, HELPER, to_helper), (HELPER, SERVER, dealt * n)];
+                online(8, &[both_ways(opened * n).as_slice(), &links].concat())
+            }
+        }
+    }
+}
+
+fn product(n: usize) -> Cost {
+    let n = n as u64;
+    online(1, &[both_ways(2 * WORD * n).as_slice(), &[(HELPER, SERVER, WORD * n)]].concat())
+}
+
+fn both_ways(bytes: u64) -> [(Party, Party, u64); 2] {
+    [(CLIENT, SERVER, bytes), (SERVER, CLIENT, bytes)]
+}
+
+/// A cost without an offline phase; what sends nothing takes no round.
+fn online(rounds: u32, links: &[(Party, Party, u64)]) -> Cost {
+    let silent = links.iter().all(|(_, _, bytes)| *bytes == 0);
+    Cost::online(if silent { 0 } else { rounds }, links.iter().copied())
+}

@@ -1,0 +1,183 @@
+//! Tiles of digits in Z_67: 64 elements side by side, one row for each bit.
+//!
+//! A tile is one chunk of the generator's digit streams. Rows run over elements, so every loop here is
+//! the same operation on 64 neighbouring bytes, which the compiler turns into vector code; nothing
+//! branches on a digit or looks one up.
+
+use treville_prg::{CHUNK_DIGITS, FIELD};
+
+/// Elements of a tile.
+pub(crate) const TILE: usize = 64;
+/// Bits of an element, and digits that its comparison sends.
+pub(crate) const BITS: usize = 64;
+
+/// One value, mask or bit of each element of a tile.
+pub(crate) type Row = [u8; TILE];
+/// Digit i of element e stands at `[i][e]`.
+pub(crate) type Tile = [Row; BITS];
+
+const _: () = assert!(TILE * BITS == CHUNK_DIGITS);
+
+/// A tile of zeros.
+pub(crate) const ZERO: Tile = [[0; TILE]; BITS];
+
+/// `v` mod 67, for v below 134.
+#[inline(always)]
+pub(crate) fn reduce(v: u8) -> u8 {
+    v.min(v.wrapping_sub(FIELD))
+}
+
+/// -v mod 67, for v up to 67.
+#[inline(always)]
+pub(crate) fn neg(v: u8) -> u8 {
+    (FIELD - v).min(v.wrapping_neg())
+}
+
+/// a * b + c mod 67, for digits up to 67: the quotient by 978 / 2^16 is right or one too small.
+#[inline(always)]
+pub(crate) fn mul_add(a: u8, b: u8, c: u8) -> u8 {
+    let v = u16::from(a) * u16::from(b) + u16::from(c);
+    let quotient = ((u32::from(v) * 978) >> 16) as u16;
+    reduce((v - quotient * u16::from(FIELD)) as u8)
+}
+
+/// `a` where the mask is 0xff, `b` where it is 0.
+#[inline(always)]
+pub(crate) fn select(mask: u8, a: u8, b: u8) -> u8 {
+    b ^ (mask & (a ^ b))
+}
+
+/// The bytes of up to 64 values, by significance.
+pub(crate) struct Planes([Row; 8]);
+
+impl Planes {
+    /// Missing values count as zero.
+    pub(crate) fn new(values: impl Iterator<Item = u64>) -> Self {
+        let mut planes = [[0; TILE]; 8];
+        for (e, value) in values.enumerate() {
+            for (plane, byte) in planes.iter_mut().zip(value.to_le_bytes()) {
+                plane[e] = byte;
+            }
+        }
+        Planes(planes)
+    }
+
+    /// Bit `i` of each value, as 0 or 1.
+    #[inline(always)]
+    pub(crate) fn bit(&self, i: usize) -> Row {
+        self.0[i / 8].map(|byte| (byte >> (i % 8)) & 1)
+    }
+}
+
+/// The second share of the bits of `values`, for the first share `first`.
+pub(crate) fn second_share(values: &Planes, first: &Tile) -> Tile {
+    let mut out = ZERO;
+    for (i, (row, first)) in out.iter_mut().zip(first).enumerate() {
+        let bits = values.bit(i);
+        for e in 0..TILE {
+            row[e] = reduce(bits[e] + neg(first[e]));
+        }
+    }
+    out
+}
+
+/// Turns the digits of each element by its own distance: digit i goes to place i + turn mod 64.
+pub(crate) fn rotate(tile: &mut Tile, turns: &Row) {
+    let mut turned = ZERO;
+    for stage in (0..BITS.ilog2()).step_by(2) {
+        rotate_by_bit(tile, turns, stage, &mut turned);
+        rotate_by_bit(&turned, turns, stage + 1, tile);
+    }
+}
+
+const _: () = assert!(BITS.ilog2().is_multiple_of(2));
+
+/// Turns those elements by 2^stage whose distance has this bit.
+fn rotate_by_bit(tile: &Tile, turns: &Row, stage: u32, turned: &mut Tile) {
+    let mask = turns.map(|turn| ((turn >> stage) & 1).wrapping_neg());
+    for (i, row) in turned.iter_mut().enumerate() {
+        let (from, stay) = (&tile[(i + BITS - (1 << stage)) % BITS], &tile[i]);
+        for e in 0..TILE {
+            row[e] = select(mask[e], from[e], stay[e]);
+        }
+    }
+}
+
+/// Writes the first columns of a tile to the wire: row after row, as wide as `wire` has room for.
+pub(crate) fn store(tile: &Tile, wire: &mut [u8]) {
+    let width = wire.len() / BITS;
+    for (to, row) in wire.chunks_exact_mut(width).zip(tile) {
+        to.copy_from_slice(&row[..width]);
+    }
+}
+
+/// Reads what [`store`] has written; the missing columns are zero.
+pub(crate) fn load(wire: &[u8]) -> Tile {
+    let width = wire.len() / BITS;
+    let mut tile = ZERO;
+    for (from, row) in wire.chunks_exact(width).zip(&mut tile) {
+        row[..width].copy_from_slice(from);
+    }
+    tile
+}
+
+/// Whether all bytes are digits.
+pub(crate) fn are_digits(wire: &[u8]) -> bool {
+    wire.iter().fold(0, |most, &digit| digit.max(most)) < FIELD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_arithmetic_is_right_on_all_digits() {
+        for a in 0..=FIELD {
+            assert_eq!(u16::from(neg(a)), (67 - u16::from(a)) % 67);
+            for b in 0..=FIELD {
+                assert_eq!(u16::from(reduce(a.min(66) + b)), (u16::from(a.min(66)) + u16::from(b)) % 67);
+                for c in 0..=FIELD {
+                    assert_eq!(u16::from(mul_add(a, b, c)), (u16::from(a) * u16::from(b) + u16::from(c)) % 67);
+                }
+            }
+        }
+        assert_eq!((select(0xff, 3, 5), select(0, 3, 5)), (3, 5));
+    }
+
+    #[test]
+    fn each_column_turns_by_its_own_distance() {
+        let mut tile = ZERO;
+        let turns: Row = std::array::from_fn(|e| (e * 7 % 64) as u8);
+        for (i, row) in tile.iter_mut().enumerate() {
+            *row = std::array::from_fn(|e| ((i + e) % 67) as u8);
+        }
+        let before = tile;
+        rotate(&mut tile, &turns);
+        for i in 0..BITS {
+            for e in 0..TILE {
+                assert_eq!(tile[(i + usize::from(turns[e])) % 64][e], before[i][e]);
+            }
+        }
+    }
+
+    #[test]
+    fn shares_of_bits_add_up_and_survive_the_wire() {
+        let values = [0, 1, u64::MAX, 1 << 63, 0x0123_4567_89ab_cdef];
+        let mut first = ZERO;
+        for (i, row) in first.iter_mut().enumerate() {
+            *row = std::array::from_fn(|e| ((i * 13 + e * 5) % 67) as u8);
+        }
+        let second = second_share(&Planes::new(values.into_iter()), &first);
+        let mut wire = vec![0; BITS * values.len()];
+        store(&second, &mut wire);
+        assert!(are_digits(&wire));
+        let loaded = load(&wire);
+        for (e, value) in values.iter().enumerate() {
+            for i in 0..BITS {
+                assert_eq!(u64::from((first[i][e] + loaded[i][e]) % 67), value >> i & 1);
+            }
+        }
+        wire[70] = 67;
+        assert!(!are_digits(&wire));
+    }
+}

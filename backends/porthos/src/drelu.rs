@@ -1,0 +1,223 @@
+//! The sign of a secret: share convert, MSB, DReLU.
+//!
+//! All loops go over blocks of [`BLOCK`] elements, phase by phase: a party handles every block of one message before it
+//! turns to the next message. So frames and working sets stay small (the bits of an element are 64 bytes), one party computes on a block
+//! while another works on the one before, and the depth of the messages is that of a single block.
+//!
+//! # Source
+//! SecureNN (PoPETs 2019), algorithms 4 (ShareConvert), 5 (ComputeMSB) and 6 (DReLU). Deviations: P0's half of all that P2 deals
+//! comes from k02 (Porthos does so except for eta'); the random x of MSB is dealt by k02 and k12 alone; r = 0, for which r - 1 would wrap, is
+//! not drawn (statistical distance 2^-64); the shares of zero that SecureNN adds to its results are left out, because nothing that
+//! leaves the holders is computed from a share without a mask from k01, or from the peer's key with P2.
+
+use std::ops::Range;
+
+use treville_net::{words_into_bytes, words_to_bytes};
+use treville_protocol::{Cx, Result};
+
+use crate::compare::some_zero;
+use crate::streams::{Helper, Holder, Purpose, odd_words, words};
+use crate::{CLIENT, HELPER, SERVER, odd, wire};
+
+/// Elements that are handled at a time: a multiple of the tile.
+pub(crate) const BLOCK: usize = 1 << 16;
+
+fn blocks(n: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n).step_by(BLOCK).map(move |first| first..n.min(first + BLOCK))
+}
+
+/// The carry of a + b out of 64 bits, and the sum.
+fn carrying_add(a: u64, b: u64) -> (u64, u64) {
+    let (sum, carry) = a.overflowing_add(b);
+    (sum, u64::from(carry))
+}
+
+impl Holder {
+    /// Shares in Z_2^64 of [x >= 0], for |x| < 2^62.
+    ///
+    /// The top bit of 2x is the sign of x inside this domain, and 2x is even, so that it is never 2^64 - 1, which share convert excludes.
+    pub(crate) async fn drelu(&self, cx: &Cx<'_>, x: &[u64]) -> Result<Vec<u64>> {
+        let converted = self.share_convert(cx, x.iter().map(|x| x.wrapping_mul(2)).collect()).await?;
+        let mut bits = self.msb(cx, converted).await?;
+        bits.iter_mut().for_each(|bit| *bit = self.public(1).wrapping_sub(*bit));
+        Ok(bits)
+    }
+
+    /// Shares in Z_(2^64 - 1) of a secret in Z_2^64 other than 2^64 - 1.
+    ///
+    /// a_0 + a_1 = a + theta 2^64 as integers, so a = a_0 + a_1 - theta mod 2^64 - 1. With the common mask r = r_0 + r_1 - alpha 2^64,
+    /// m_j = a_j + r_j - beta_j 2^64 and x = m_0 + m_1 - delta 2^64, theta = beta_0 + beta_1 - alpha - 1 + delta + eta, where eta = [x > r - 1].
+    ///
+    /// # Security
+    /// P2 receives m_0 and m_1: uniform and independent, since r_0 and r_1 come from k01. Then the questions of private compare.
+    /// P1 receives shares of the bits of x, of delta and of eta', all uniform because P0's shares come from k02. P0 receives nothing.
+    async fn share_convert(&self, cx: &Cx<'_>, a: Vec<u64>) -> Result<Vec<u64>> {
+        let step = cx.next_step();
+        let mut compared = Vec::with_capacity(a.len());
+        let mut converted = Vec::with_capacity(a.len());
+        for block in blocks(a.len()) {
+            let (first, n) = (block.start, block.len());
+            let r_0 = words(cx, &self.common, Purpose::ConvertMask0, step, first, n)?;
+            let mut r_1 = words(cx, &self.common, Purpose::ConvertMask1, step, first, n)?;
+            let mut masked = Vec::with_capacity(n);
+            for (i, a) in a[block].iter().enumerate() {
+                r_1[i] = r_1[i].wrapping_add(u64::from(r_0[i].wrapping_add(r_1[i]) == 0));
+                let (r, alpha) = carrying_add(r_0[i], r_1[i]);
+                let (m, beta) = carrying_add(*a, if self.first { r_0[i] } else { r_1[i] });
+                masked.push(m);
+                compared.push(r.wrapping_sub(1));
+                converted.push(odd::add(odd::sub(odd::canonical(*a), beta), self.public(alpha + 1)));
+            }
+            cx.send(HELPER, words_into_bytes(masked)).await?;
+        }
+        let flips = self.flips(cx, step, 0, a.len())?;
+        for block in blocks(a.len()) {
+            let (first, n) = (block.start, block.len());
+            let (bits, carry) = if self.first {
+                (None, odd_words(cx, &self.dealt, Purpose::ConvertCarry, step, first, n)?)
+            } else {
+                let (bits, carry) = wire::recv_digits_and_words(cx, HELPER, n).await?;
+                (Some(bits), wire::odd_words(cx, HELPER, &carry)?)
+            };
+            let question = self.ask(cx, step, first, &compared[block.clone()], &flips[block.clone()], bits.as_deref())?;
+            cx.send(HELPER, question.into()).await?;
+            for (value, carry) in converted[block].iter_mut().zip(carry) {
+                *value = odd::sub(*value, carry);
+            }
+        }
+        for block in blocks(a.len()) {
+            let (first, n) = (block.start, block.len());
+            let answers = if self.first { odd_words(cx, &self.dealt, Purpose::ConvertCompared, step, first, n)? } else { wire::recv_odd_words(cx, HELPER, n).await? };
+            for ((value, answer), flip) in converted[block.clone()].iter_mut().zip(answers).zip(&flips[block]) {
+                // The answer xor the flip: its share as it is, or this party's part of 1 less it.
+                let flip = u64::from(*flip).wrapping_neg();
+                let negated = odd::sub(self.public(1), answer);
+                *value = odd::sub(*value, (flip & negated) | (!flip & answer));
+            }
+        }
+        Ok(converted)
+    }
+
+    /// Shares in Z_2^64 of the top bit of a secret in Z_(2^64 - 1).
+    ///
+    /// In an odd ring MSB(a) is the lowest bit of y = 2a. With r = y + x for a random x: y[0] = r[0] xor x[0] xor [x > r].
+    ///
+    /// # Security
+    /// The holders open r to each other: x_0 comes from k02 and x_1 from k12, so the peer's part r_j = y_j + x_j is uniform to the one who
+    /// receives it. P2 receives the questions of private compare. P1 receives shares of the bits of x, of x[0] and of the compared bit, and the
+    /// masks' product, all uniform because P0's halves come from k02. The last product opens values under fresh masks.
+    async fn msb(&self, cx: &Cx<'_>, a: Vec<u64>) -> Result<Vec<u64>> {
+        let (step, product) = (cx.next_step(), cx.next_step());
+        let n_all = a.len();
+        let mut r: Vec<u64> = a.into_iter().map(|a| odd::add(a, a)).collect();
+        for block in blocks(n_all) {
+            let x = odd_words(cx, &self.dealt, Purpose::MsbMask, step, block.start, block.len())?;
+            for (r, x) in r[block.clone()].iter_mut().zip(x) {
+                *r = odd::add(*r, x);
+            }
+            cx.send(self.peer, words_to_bytes(&r[block])).await?;
+        }
+        let flips = self.flips(cx, step, 0, n_all)?;
+        let mut lowest = Vec::with_capacity(n_all);
+        for block in blocks(n_all) {
+            let (first, n) = (block.start, block.len());
+            for (r, theirs) in r[block.clone()].iter_mut().zip(wire::recv_odd_words(cx, self.peer, n).await?) {
+                *r = odd::add(*r, theirs);
+            }
+            let (bits, x) = if self.first {
+                (None, words(cx, &self.dealt, Purpose::MsbLowest, step, first, n)?)
+            } else {
+                let (bits, x) = wire::recv_digits_and_words(cx, HELPER, n).await?;
+                (Some(bits), wire::words(&x))
+            };
+            let question = self.ask(cx, step, first, &r[block.clone()], &flips[block.clone()], bits.as_deref())?;
+            cx.send(HELPER, question.into()).await?;
+            lowest.extend(x.iter().zip(&r[block]).map(|(x, r)| self.xor_public(*x, r & 1)));
+        }
+        let mut openings = Vec::new();
+        for block in blocks(n_all) {
+            let (first, n) = (block.start, block.len());
+            let (answers, c) = if self.first {
+                (words(cx, &self.dealt, Purpose::MsbCompared, step, first, n)?, self.masks_product(cx, product, first, n).await?)
+            } else {
+                let mut answers = wire::recv_words(cx, HELPER, 2 * n).await?;
+                let c = answers.split_off(n);
+                (answers, c)
+            };
+            let greater: Vec<u64> = answers.iter().zip(&flips[block.clone()]).map(|(x, flip)| self.xor_public(*x, u64::from(*flip))).collect();
+            let opening = self.mask_factors(cx, product, first, &greater, &lowest[block.clone()])?;
+            cx.send(self.peer, words_to_bytes(&opening.masked)).await?;
+            openings.push((opening, c, greater));
+        }
+        let mut bits = Vec::with_capacity(n_all);
+        for (block, (opening, c, greater)) in blocks(n_all).zip(openings) {
+            let both = self.finish_product(cx, opening, &c).await?;
+            let lowest = &lowest[block];
+            bits.extend((0..both.len()).map(|i| greater[i].wrapping_add(lowest[i]).wrapping_sub(both[i].wrapping_mul(2))));
+        }
+        Ok(bits)
+    }
+
+    /// A share of a bit xor a public bit.
+    fn xor_public(&self, share: u64, public: u64) -> u64 {
+        let sign = public.wrapping_mul(2).wrapping_sub(1).wrapping_neg();
+        self.public(public).wrapping_add(share.wrapping_mul(sign))
+    }
+}
+
+impl Helper {
+    /// P2's side of [`Holder::drelu`].
+    pub(crate) async fn drelu(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
+        self.share_convert(cx, n).await?;
+        self.msb(cx, n).await
+    }
+
+    async fn share_convert(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
+        let step = cx.next_step();
+        for block in blocks(n) {
+            let (first, n) = (block.start, block.len());
+            let (m_0, m_1) = (wire::recv_words(cx, CLIENT, n).await?, wire::recv_words(cx, SERVER, n).await?);
+            let (x, carries): (Vec<u64>, Vec<u64>) = m_0.iter().zip(&m_1).map(|(&m_0, &m_1)| carrying_add(m_0, m_1)).unzip();
+            let theirs = odd_words(cx, &self.client, Purpose::ConvertCarry, step, first, n)?;
+            let mut message = self.share_bits(cx, step, first, &x)?;
+            message.extend(carries.iter().zip(theirs).flat_map(|(carry, theirs)| odd::sub(*carry, theirs).to_le_bytes()));
+            cx.send(SERVER, message.into()).await?;
+        }
+        for block in blocks(n) {
+            let answers = self.answers(cx, block.len()).await?;
+            let theirs = odd_words(cx, &self.client, Purpose::ConvertCompared, step, block.start, block.len())?;
+            cx.send(SERVER, words_into_bytes(answers.iter().zip(theirs).map(|(answer, theirs)| odd::sub(*answer, theirs)).collect())).await?;
+        }
+        Ok(())
+    }
+
+    async fn msb(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
+        let (step, product) = (cx.next_step(), cx.next_step());
+        for block in blocks(n) {
+            let (first, n) = (block.start, block.len());
+            let mut x = odd_words(cx, &self.client, Purpose::MsbMask, step, first, n)?;
+            for (x, theirs) in x.iter_mut().zip(odd_words(cx, &self.server, Purpose::MsbMask, step, first, n)?) {
+                *x = odd::add(*x, theirs);
+            }
+            let theirs = words(cx, &self.client, Purpose::MsbLowest, step, first, n)?;
+            let mut message = self.share_bits(cx, step, first, &x)?;
+            message.extend(x.iter().zip(theirs).flat_map(|(x, theirs)| (x & 1).wrapping_sub(theirs).to_le_bytes()));
+            cx.send(SERVER, message.into()).await?;
+        }
+        for block in blocks(n) {
+            let (first, n) = (block.start, block.len());
+            let answers = self.answers(cx, n).await?;
+            let theirs = words(cx, &self.client, Purpose::MsbCompared, step, first, n)?;
+            let mut message: Vec<u64> = answers.iter().zip(theirs).map(|(answer, theirs)| answer.wrapping_sub(theirs)).collect();
+            message.extend(self.masks_product(cx, product, first, n)?);
+            cx.send(SERVER, words_into_bytes(message)).await?;
+        }
+        Ok(())
+    }
+
+    /// Receives the two halves of `n` questions and answers them.
+    async fn answers(&self, cx: &Cx<'_>, n: usize) -> Result<Vec<u64>> {
+        let (left, right) = (wire::recv_digits(cx, CLIENT, n).await?, wire::recv_digits(cx, SERVER, n).await?);
+        Ok(some_zero(&left, &right))
+    }
+}

@@ -1,0 +1,61 @@
+//! Vectors of ring elements as messages.
+
+use bytes::Bytes;
+use treville_net::{Party, bytes_to_words, words_to_bytes};
+use treville_protocol::{Cx, ProtocolError, Result};
+
+use crate::digits::are_digits;
+
+/// Receives `n` ring elements.
+pub(crate) async fn recv_words(cx: &Cx<'_>, from: Party, n: usize) -> Result<Vec<u64>> {
+    Ok(words(&cx.recv(from, 8 * n).await?))
+}
+
+/// Receives `n` elements of Z_(2^64 - 1).
+pub(crate) async fn recv_odd_words(cx: &Cx<'_>, from: Party, n: usize) -> Result<Vec<u64>> {
+    odd_words(cx, from, &cx.recv(from, 8 * n).await?)
+}
+
+/// Swaps equally many ring elements with a peer.
+pub(crate) async fn exchange_words(cx: &Cx<'_>, peer: Party, mine: Vec<u64>) -> Result<Vec<u64>> {
+    cx.send(peer, words_to_bytes(&mine)).await?;
+    recv_words(cx, peer, mine.len()).await
+}
+
+/// Receives the digits of `n` elements.
+pub(crate) async fn recv_digits(cx: &Cx<'_>, from: Party, n: usize) -> Result<Bytes> {
+    digits(cx, from, cx.recv(from, crate::digits::BITS * n).await?)
+}
+
+/// Receives the digits of `n` elements and `n` words behind them, still as bytes.
+pub(crate) async fn recv_digits_and_words(cx: &Cx<'_>, from: Party, n: usize) -> Result<(Bytes, Bytes)> {
+    let mut payload = cx.recv(from, (crate::digits::BITS + 8) * n).await?;
+    let words = payload.split_off(crate::digits::BITS * n);
+    Ok((digits(cx, from, payload)?, words))
+}
+
+fn digits(cx: &Cx<'_>, from: Party, payload: Bytes) -> Result<Bytes> {
+    if are_digits(&payload) { Ok(payload) } else { Err(malformed(cx, from, "a digit outside Z_67")) }
+}
+
+/// The words in a payload whose length was checked.
+pub(crate) fn words(payload: &[u8]) -> Vec<u64> {
+    bytes_to_words(payload).expect("invariant: the length was checked on receipt")
+}
+
+/// The elements of Z_(2^64 - 1) in a payload whose length was checked.
+pub(crate) fn odd_words(cx: &Cx<'_>, from: Party, payload: &[u8]) -> Result<Vec<u64>> {
+    let words = words(payload);
+    if words.iter().fold(true, |ok, &word| ok & (word != u64::MAX)) { Ok(words) } else { Err(malformed(cx, from, "an element outside Z_(2^64 - 1)")) }
+}
+
+fn malformed(cx: &Cx<'_>, from: Party, what: &str) -> ProtocolError {
+    ProtocolError::Malformed { op: cx.op, from: crate::ROLES[from.0].to_owned(), what: what.to_owned() }
+}
+
+/// sum += x.
+pub(crate) fn add_to(sum: &mut [u64], x: &[u64]) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum = sum.wrapping_add(*x);
+    }
+}

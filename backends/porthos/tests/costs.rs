@@ -1,0 +1,136 @@
+//! Declared costs against measured ones, exactly: bytes of every link, and rounds.
+
+mod common;
+
+use common::{BOTH, Exec, Rng, Value, input, three_parties};
+use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
+use treville_protocol::{Call, Cost, Protocol, Result, Rounding, ScaleDown, Selection, Traffic, arg_max_segments, max_pool_segments, max_tree_cost};
+use treville_ring::{ConvSpec, RingTensor, Window};
+
+/// Shares the tensors, runs `body` after a ReLU (so that the parties start at unequal depths if they can), and measures the operations of `body`, from 100 on.
+fn measure(inputs: &[&RingTensor], body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<()> + Sync) -> Cost {
+    measure_after(3, inputs, body)
+}
+
+fn measure_after(relus: usize, inputs: &[&RingTensor], body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<()> + Sync) -> Cost {
+    let warm = Rng(1).tensor(&[relus], 40);
+    let reports = three_parties(20, async |me, session| {
+        let exec = session.inference(0);
+        let shared = input(&exec, 50, me, CLIENT, &warm).await?;
+        exec.relu(51, &shared).await?;
+        let mut values = Vec::new();
+        for (i, x) in inputs.iter().enumerate() {
+            values.push(input(&exec, i as u32, me, BOTH[i % 2], x).await?);
+        }
+        let before = session.depth();
+        body(&exec, &values).await?;
+        Ok((before, session.depth(), session.reports()))
+    })
+    .unwrap();
+    let deepest = |f: fn(&(u32, u32, std::collections::BTreeMap<u32, treville_protocol::OpReport>)) -> u32| reports.iter().map(f).max().unwrap();
+    let mut online = Traffic::default();
+    for (_, _, reports) in &reports {
+        reports.range(100..).for_each(|(_, report)| online += &report.sent);
+    }
+    Cost { rounds: deepest(|r| r.1) - deepest(|r| r.0), online, offline: Traffic::default() }
+}
+
+fn declared(call: Call<'_>) -> Cost {
+    Porthos::info().costs.primitive(&call)
+}
+
+#[test]
+fn primitives_cost_what_is_declared() {
+    let mut rng = Rng(21);
+    for n in [1, 64, 200, 65_600] {
+        let x = rng.tensor(&[n], 61);
+        let y = rng.tensor(&[n], 61);
+        assert_eq!(measure(&[&x], async |exec, v| exec.relu(100, &v[0]).await.map(|_| ())), Porthos::info().costs.relu(n));
+        assert_eq!(measure(&[&x, &y], async |exec, v| exec.mul(100, &v[0], &v[1], &[n]).await.map(|_| ())), declared(Call::Mul { n }));
+        assert_eq!(measure(&[&x], async |exec, v| exec.prepare(100, &v[0]).await.map(|_| ())), declared(Call::Prepare { n }));
+        let spec = ScaleDown { shift: 3, rounding: Rounding::Local };
+        assert_eq!(measure(&[&x], async |exec, v| exec.scale_down(100, &v[0], spec).await.map(|_| ())), declared(Call::ScaleDown { n }));
+        for to in [&[CLIENT][..], &[SERVER], &[HELPER], BOTH, &[CLIENT, HELPER], &[CLIENT, SERVER, HELPER]] {
+            assert_eq!(measure(&[&x], async |exec, v| exec.reveal(100, &v[0], to).await.map(|_| ())), declared(Call::Reveal { n, to }));
+        }
+        for owner in [CLIENT, SERVER, HELPER] {
+            // At the start: the helper lags behind the others, so that later its message would lie within rounds that are counted already.
+            let measured = measure_after(0, &[], async |exec, _| input(exec, 100, exec.me(), owner, &x).await.map(|_| ()));
+            assert_eq!(measured, declared(Call::Input { owner, n }));
+        }
+    }
+}
+
+#[test]
+fn a_relu_is_528_bytes_and_9_rounds() {
+    let costs = Porthos::info().costs;
+    let links = [(CLIENT, SERVER, 40), (CLIENT, HELPER, 136), (SERVER, CLIENT, 40), (SERVER, HELPER, 136), (HELPER, SERVER, 176)];
+    assert_eq!(costs.relu(1), Cost::online(9, links));
+    assert_eq!(costs.relu(1000).bytes(), 528_000);
+    assert_eq!(costs.primitive(&Call::DRelu { n: 1 }).bytes(), 488);
+    assert_eq!(costs.primitive(&Call::Mul { n: 1 }).bytes(), 40);
+    assert_eq!(costs.relu(0), Cost::default());
+}
+
+#[test]
+fn products_cost_the_papers_formulas() {
+    let mut rng = Rng(22);
+    let (i, j, k) = (5, 17, 3);
+    let (x, w) = (rng.tensor(&[i, j], 63), rng.tensor(&[j, k], 63));
+    let cost = measure(&[&x, &w], async |exec, v| {
+        let w = exec.prepare(100, &v[1]).await?;
+        exec.matmul(101, &v[0], &w).await.map(|_| ())
+    });
+    assert_eq!(cost, declared(Call::Prepare { n: j * k }) + declared(Call::Bilinear { x: i * j, y: i * k }));
+    assert_eq!(cost.bytes() as usize, 8 * (2 * i * j + 2 * j * k + i * k));
+
+    for kernel in [1, 3, 5] {
+        let spec = ConvSpec { window: Window { pads_begin: vec![1, 1], ..Window::dense(&[kernel, kernel]) }, groups: 1 };
+        let (x, w) = (rng.tensor(&[1, 3, 8, 9], 63), rng.tensor(&[4, 3, kernel, kernel], 63));
+        let y: usize = spec.output_shape(x.shape(), w.shape()).unwrap().iter().product();
+        let cost = measure(&[&x, &w], async |exec, v| {
+            let w = exec.prepare(100, &v[1]).await?;
+            exec.conv(101, &v[0], &w, &spec).await.map(|_| ())
+        });
+        assert_eq!(cost, declared(Call::Prepare { n: w.len() }) + declared(Call::Bilinear { x: x.len(), y }));
+        assert_eq!(cost.bytes() as usize, 8 * (2 * w.len() + 2 * x.len() + y));
+    }
+}
+
+#[test]
+fn maxima_cost_528_and_568_bytes_a_comparison_in_a_tree() {
+    let mut rng = Rng(23);
+    let x = rng.tensor(&[2, 3, 7, 6], 60);
+    let costs = Porthos::info().costs;
+    let window = Window { strides: vec![2, 2], pads_begin: vec![1, 1], ..Window::dense(&[3, 3]) };
+    let segments = max_pool_segments(x.shape(), &window).unwrap();
+    let comparisons: usize = segments.members.iter().map(|m| m.len() - 1).sum();
+    let cost = measure(&[&x], async |exec, v| exec.max_pool(100, &v[0], &window).await.map(|_| ()));
+    assert_eq!(cost, max_tree_cost(costs, &segments, Selection::Value));
+    assert_eq!((cost.bytes() as usize, cost.rounds), (528 * comparisons, 9 * 4));
+
+    let segments = arg_max_segments(x.shape(), 2, false);
+    let comparisons: usize = segments.members.iter().map(|m| m.len() - 1).sum();
+    let cost = measure(&[&x], async |exec, v| exec.arg_max(100, &v[0], 2, false).await.map(|_| ()));
+    assert_eq!(cost, max_tree_cost(costs, &segments, Selection::Index));
+    assert_eq!((cost.bytes() as usize, cost.rounds), (568 * comparisons, 9 * 3));
+}
+
+#[test]
+fn rounds_of_a_chain_of_operations_add_up() {
+    let mut rng = Rng(24);
+    let (x, w) = (rng.tensor(&[4, 4], 20), rng.tensor(&[4, 4], 20));
+    let cost = measure(&[&x, &w], async |exec, v| {
+        let w = exec.prepare(100, &v[1]).await?;
+        let mut y = v[0].clone();
+        for layer in 0..3 {
+            y = exec.matmul(101 + 10 * layer, &y, &w).await?;
+            y = exec.scale_down(102 + 10 * layer, &y, ScaleDown { shift: 20, rounding: Rounding::Local }).await?;
+            y = exec.relu(103 + 10 * layer, &y).await?;
+            y = exec.mul(104 + 10 * layer, &y, &y, &[4, 4]).await?;
+            y = exec.scale_down(105 + 10 * layer, &y, ScaleDown { shift: 20, rounding: Rounding::Local }).await?;
+        }
+        exec.reveal(999, &y, &[CLIENT]).await.map(|_| ())
+    });
+    assert_eq!(cost.rounds, 1 + 3 * (1 + 9 + 1) + 1);
+}

@@ -1,0 +1,297 @@
+//! The command line: what `treville --help` says.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Turns a trained TensorFlow model into programs that compute its prediction under secure multi-party
+/// computation: nobody learns the other's secret, and the answer is as accurate as in the clear.
+#[derive(Parser, Debug)]
+#[command(name = "treville", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say more on stderr.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Say nothing on stderr but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Do the whole job on a model that treville ships: compile, build, run all parties over TLS, compare.
+    Demo(DemoArgs),
+    /// Compile a model to a party package.
+    Compile(CompileArgs),
+    /// Build a party package with cargo.
+    Build(BuildArgs),
+    /// Run all parties of a package on this machine, over TLS on loopback.
+    Run(RunArgs),
+    /// Run all parties in one process, without a build.
+    Simulate(SimulateArgs),
+    /// Evaluate a model in the clear: in floats, or ring-exact in fixed point.
+    Eval(EvalArgs),
+    /// Compare float, fixed point and MPC over a data set.
+    Verify(VerifyArgs),
+    /// Predict bytes, rounds and time of each node, before running.
+    Cost(CostArgs),
+    /// Run passes over IR: `.hlil` or `.llil` in, IR out.
+    Opt(OptArgs),
+    /// Say what a model or a package holds, and what of it is supported.
+    Inspect(InspectArgs),
+    /// List the compiler's passes.
+    Passes(ListArgs),
+    /// List the operations of both dialects.
+    Ops(ListArgs),
+    /// List the protocol backends.
+    Backends(ListArgs),
+    /// Make and show the parties' keys and certificates.
+    Keys(KeysArgs),
+    /// Check a package before a run: versions, hashes, certificates, reachability.
+    Doctor(DoctorArgs),
+}
+
+/// Options that say how a model is read and compiled.
+#[derive(Args, Debug, Clone)]
+pub struct ModelArgs {
+    /// The backend; `treville backends` lists them.
+    #[arg(long, default_value = "porthos")]
+    pub backend: String,
+    /// Who owns an input, a weight or a result: `NAME=PARTY`; `weights=PARTY` stands for all weights.
+    #[arg(long, value_name = "NAME=PARTY")]
+    pub owner: Vec<String>,
+    /// Fraction bits of inputs and weights, or `auto`: the fewest that keep accuracy on the calibration data, plus 2.
+    #[arg(long, default_value = "auto")]
+    pub scale: String,
+    /// The ring's width, or `auto`.
+    #[arg(long, default_value = "auto")]
+    pub ring_bits: String,
+    /// Samples to calibrate ranges and scale on (`.npz` or `.npy`).
+    #[arg(long, value_name = "DATA")]
+    pub calibrate: Option<PathBuf>,
+    /// The range that calibration inputs are drawn from where there is no data: `NAME=LO:HI`.
+    #[arg(long, value_name = "NAME=LO:HI")]
+    pub input_range: Vec<String>,
+    /// The shape of an input: `NAME:1x28x28x1`.
+    #[arg(long, value_name = "NAME:DIMS")]
+    pub shape: Vec<String>,
+    /// A size file with one line a tensor: its name and dimensions.
+    #[arg(long, value_name = "FILE")]
+    pub sizes: Option<PathBuf>,
+    /// The node whose output is the result; by default the nodes that nothing uses.
+    #[arg(long, value_name = "NODE")]
+    pub result: Vec<String>,
+    /// Treat this constant as public.
+    #[arg(long, value_name = "NAME")]
+    pub public: Vec<String>,
+    /// Treat this constant as the model owner's secret.
+    #[arg(long, value_name = "NAME")]
+    pub secret: Vec<String>,
+    /// The greatest probability, as `2^-N`, that an inference goes wrong beyond its error bound.
+    #[arg(long, value_name = "2^-N")]
+    pub max_failure: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// The backend.
+    #[arg(long, default_value = "porthos")]
+    pub(crate) backend: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompileArgs {
+    /// The model: TensorFlow GraphDef (`.pb`, `.pbtxt`) or `.hlil`.
+    pub(crate) model: PathBuf,
+    /// The directory to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: ModelArgs,
+    /// Print the module after each pass to stderr.
+    #[arg(long)]
+    pub(crate) print_ir_after_all: bool,
+    /// Copy the runtime's sources into the package even where the workspace is at hand.
+    #[arg(long)]
+    pub(crate) vendor: bool,
+    /// Print the manifest instead of the summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BuildArgs {
+    /// The package.
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The package.
+    pub(crate) dir: PathBuf,
+    /// An input: `NAME=FILE.npy`, or just the file where there is one input.
+    #[arg(long, value_name = "NAME=FILE", required = true)]
+    pub(crate) input: Vec<String>,
+    /// Write the result here.
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) output: Option<PathBuf>,
+    /// The network to imitate: `lan`, `wan` or `MBPS,MS`.
+    #[arg(long, value_name = "NET")]
+    pub(crate) net: Option<String>,
+    /// Write the report here.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) report: Option<PathBuf>,
+    /// The weights, where they are not in the package.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Seconds of silence after which a peer counts as dead.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SimulateArgs {
+    /// A package or a model.
+    pub(crate) model: PathBuf,
+    /// An input: `NAME=FILE.npy`, or just the file where there is one input.
+    #[arg(long, value_name = "NAME=FILE", required = true)]
+    pub(crate) input: Vec<String>,
+    /// Write the result here.
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the report here.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalArgs {
+    /// The model.
+    pub(crate) model: PathBuf,
+    /// An input: `NAME=FILE.npy`, or just the file where there is one input.
+    #[arg(long, value_name = "NAME=FILE", required = true)]
+    pub(crate) input: Vec<String>,
+    /// Write the result here.
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) output: Option<PathBuf>,
+    /// Evaluate the compiled fixed-point program.
+    #[arg(long)]
+    pub(crate) fixed: bool,
+    #[command(flatten)]
+    pub(crate) options: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// The model.
+    pub(crate) model: PathBuf,
+    /// Samples: `.npz` with one array for each input, and `labels` and `expected` where known.
+    #[arg(long, value_name = "D.npz")]
+    pub(crate) data: PathBuf,
+    /// Compare the first N samples only.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Run the first N samples through the protocol; the rest through fixed point only.
+    #[arg(long, value_name = "N")]
+    pub(crate) mpc_limit: Option<usize>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) options: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CostArgs {
+    /// The model.
+    pub(crate) model: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) options: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OptArgs {
+    /// The IR: `.hlil` or `.llil`.
+    pub(crate) file: PathBuf,
+    /// The passes to run, in order, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) passes: Vec<String>,
+    /// The weights, where a pass needs their values.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Fraction bits for the lowering to LLIL.
+    #[arg(long, default_value_t = 12)]
+    pub(crate) scale: u32,
+    /// The ring's width for the lowering to LLIL.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) ring_bits: u8,
+    /// The rounding for the lowering to LLIL.
+    #[arg(long, default_value = "local")]
+    pub(crate) rounding: String,
+    /// Print the module after each pass to stderr.
+    #[arg(long)]
+    pub(crate) print_ir_after_all: bool,
+    /// Print the time of each pass to stderr.
+    #[arg(long)]
+    pub(crate) timing: bool,
+    /// Verify the module after each pass.
+    #[arg(long)]
+    pub(crate) verify_each: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectArgs {
+    /// A model or a package.
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeysCommand {
+    /// Make keys in `DIR/keys` and put the certificates' fingerprints into `DIR/parties.toml`.
+    Init {
+        /// The package.
+        dir: PathBuf,
+        /// Only this role, as on a machine that plays one party.
+        #[arg(long)]
+        role: Option<String>,
+    },
+    /// Show the fingerprints of the certificates in `DIR/keys`.
+    Show {
+        /// The package.
+        dir: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// The package.
+    pub(crate) dir: PathBuf,
+    /// The role that this machine plays.
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+}

@@ -1,0 +1,317 @@
+//! One function for each command: options in, text for stdout out.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use serde_json::json;
+use treville_hlil::Hlil;
+use treville_ir::Dialect;
+use treville_llil::{Exact, Llil};
+use treville_net::Shape;
+use treville_party::{Array, RunReport, read_inputs, write_npy};
+
+use crate::backends::Backend;
+use crate::cli::*;
+use crate::compile::{Compiled, Watch, compile};
+use crate::failure::Failure;
+use crate::fixed::FixedEvaluator;
+use crate::model::{Model, Samples};
+use crate::package::{self, Package};
+use crate::price::wire_seconds;
+use crate::run::{RunOptions, run as run_parties};
+use crate::simulate::Simulation;
+use crate::table::{bytes, probability, seconds, table};
+use crate::verify::verify;
+use crate::{demo, doctor, keys, opt};
+
+/// Runs a command.
+pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
+    let say = |text: &str| {
+        if !cli.quiet {
+            eprintln!("{text}");
+        }
+    };
+    match &cli.command {
+        Command::Demo(args) => demo::demo(args, &say),
+        Command::Compile(args) => compile_command(args, &say),
+        Command::Build(args) => {
+            let binary = Package::open(&args.dir)?.build(cli.quiet)?;
+            Ok(format!("{}\n", binary.display()))
+        }
+        Command::Run(args) => run_command(args),
+        Command::Simulate(args) => simulate_command(args),
+        Command::Eval(args) => eval_command(args),
+        Command::Verify(args) => verify_command(args),
+        Command::Cost(args) => cost_command(args),
+        Command::Opt(args) => opt::opt(args),
+        Command::Inspect(args) => inspect_command(args),
+        Command::Passes(args) => Ok(passes(args.json)),
+        Command::Ops(args) => Ok(ops(args.json)),
+        Command::Backends(args) => Ok(backends(args.json)),
+        Command::Keys(args) => match &args.command {
+            KeysCommand::Init { dir, role } => keys::init(dir, role.as_deref()),
+            KeysCommand::Show { dir } => keys::show(dir),
+        },
+        Command::Doctor(args) => doctor::doctor(&args.dir, args.role.as_deref()),
+    }
+}
+
+fn load(path: &Path, options: &ModelArgs, calibration: Option<Samples>) -> Result<Compiled, Failure> {
+    compile(Model::read(path, options)?, options, calibration, Watch::default())
+}
+
+fn compile_command(args: &CompileArgs, say: &dyn Fn(&str)) -> Result<String, Failure> {
+    let backend = Backend::by_name(&args.options.backend)?;
+    let mut print = |pass: &treville_passes::Pass, module: &treville_passes::Module| eprintln!("// after {}\n{module}", pass.name);
+    let watch = Watch { after_each: args.print_ir_after_all.then_some(&mut print as _) };
+    let compiled = compile(Model::read(&args.model, &args.options)?, &args.options, None, watch)?;
+    let package = package::write(&compiled, backend, &args.output, args.vendor)?;
+    say(&format!("wrote {}", package.dir.display()));
+    if args.json {
+        return Ok(serde_json::to_string_pretty(&compiled.manifest).unwrap_or_default() + "\n");
+    }
+    Ok(summary(&compiled) + &format!("\nnext: treville build {0}\n      treville run {0} --input FILE.npy\n", args.output.display()))
+}
+
+/// What a user should know of a compilation.
+fn summary(compiled: &Compiled) -> String {
+    let m = &compiled.manifest;
+    let report = compiled.predicted();
+    let mut text = format!("{} for {}: {} nodes, scale {} ({}), ring {} bits, {} rounding\n", m.model, m.backend, report.nodes.len(), m.scale, compiled.scale_origin, m.ring_bits, m.rounding);
+    for input in &m.inputs {
+        text += &format!("  input  {} {:?} of the {}\n", input.name, input.shape, input.owner);
+    }
+    let n_weights: usize = m.weights.iter().map(|w| w.shape.iter().product::<usize>()).sum();
+    let mut owners: Vec<&str> = m.weights.iter().map(|w| w.owner.as_str()).collect();
+    owners.dedup();
+    text += &format!("  {} weights in {} tensors of the {}\n", n_weights, m.weights.len(), owners.join(", "));
+    for output in &m.outputs {
+        text += &format!("  result {} {:?} for the {}{}\n", output.name, output.shape, output.owners.join(", "), if output.post == "softmax" { ", who does the final softmax in the clear" } else { "" });
+    }
+    text += &format!("  probability that an inference goes wrong beyond its error bound: {}\n", m.failure_log2.map_or("0".into(), probability));
+    if !compiled.sweep.is_empty() {
+        text += "\nscale sweep on the calibration data (same decision as float):\n";
+        text += &table(&["scale", "agree"], &compiled.sweep.iter().map(|s| vec![s.0.to_string(), format!("{:.1} %", 100.0 * s.1)]).collect::<Vec<_>>());
+    }
+    text += "\nwhat the program reveals to all parties: shapes, operations, scales, and the predicted cost\n";
+    text += &nodes_table(&report, false);
+    text += &format!("  in total {} in {} rounds; on the wire about {} (LAN), {} (WAN)\n", bytes(report.bytes_total), report.rounds, seconds(wire_seconds(&report, Shape::LAN)), seconds(wire_seconds(&report, Shape::WAN)));
+    for note in &m.notes {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
+
+fn nodes_table(report: &RunReport, measured: bool) -> String {
+    let rows: Vec<Vec<String>> = report
+        .nodes
+        .iter()
+        .map(|n| {
+            let mut row = vec![n.name.clone(), n.op.clone(), bytes(n.bytes), n.rounds.to_string()];
+            if measured {
+                row.push(seconds(n.seconds));
+            }
+            row
+        })
+        .collect();
+    table(if measured { &["node", "operations", "bytes", "rounds", "time"] } else { &["node", "operations", "bytes", "rounds"] }, &rows)
+}
+
+fn run_command(args: &RunArgs) -> Result<String, Failure> {
+    let package = Package::open(&args.dir)?;
+    let options = RunOptions { inputs: args.input.clone(), net: args.net.clone(), weights: args.weights.clone(), timeout: args.timeout, progress: true };
+    let result = run_parties(&package, &options)?;
+    if let Some(path) = &args.report {
+        write_json(path, &result.report)?;
+    }
+    finish_outputs(&result.outputs, args.output.as_deref(), Some(&result.report))
+}
+
+fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
+    let (results, report, names) = if args.model.join("treville.json").is_file() {
+        let package = Package::open(&args.model)?;
+        let func = package.llil()?;
+        let plan = treville_codegen::Plan::new(&func);
+        let weights = package.weights()?;
+        let simulated = Simulation { func: &func, plan: &plan, manifest: &package.manifest, weights: &weights, inputs: inputs(&args.input)?, recorder: None }.run(Backend::by_name(&package.manifest.backend)?)?;
+        (simulated.results, simulated.report, package.manifest.outputs)
+    } else {
+        let compiled = load(&args.model, &args.options, None)?;
+        let simulated =
+            Simulation { func: &compiled.llil, plan: &compiled.plan, manifest: &compiled.manifest, weights: &compiled.weights, inputs: inputs(&args.input)?, recorder: None }.run(compiled.backend)?;
+        (simulated.results, simulated.report, compiled.manifest.outputs)
+    };
+    if let Some(path) = &args.report {
+        write_json(path, &report)?;
+    }
+    let outputs: Vec<(String, Array)> = names.iter().enumerate().map(|(o, info)| (info.name.clone(), Array::stack(&results.iter().map(|r| &r[o].value).collect::<Vec<_>>()))).collect();
+    finish_outputs(&outputs, args.output.as_deref(), Some(&report))
+}
+
+fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
+    let model = Model::read(&args.model, &args.options)?;
+    let samples = samples_of(&args.input, &model)?;
+    let mut by_result: Vec<Vec<Array>> = Vec::new();
+    let mut add = |results: Vec<Array>| {
+        by_result.resize(results.len(), Vec::new());
+        by_result.iter_mut().zip(results).for_each(|(all, one)| all.push(one));
+    };
+    let names: Vec<String> = model.func.results().iter().map(|r| r.name.clone()).collect();
+    if args.fixed {
+        let compiled = compile(model, &args.options, args.options.calibrate.is_none().then(|| samples.clone()), Watch::default())?;
+        let evaluator = FixedEvaluator::new(&compiled)?;
+        for sample in &samples.inputs {
+            add(evaluator.run(sample, &mut Exact, &mut |_, _| {})?.into_iter().map(|d| d.value).collect());
+        }
+    } else {
+        for sample in &samples.inputs {
+            add(crate::verify::float_results(&model, sample)?);
+        }
+    }
+    let outputs: Vec<(String, Array)> = names.into_iter().zip(by_result.iter().map(|all| Array::stack(&all.iter().collect::<Vec<_>>()))).collect();
+    finish_outputs(&outputs, args.output.as_deref(), None)
+}
+
+/// Named arrays from `NAME=FILE` arguments; the name is empty where there is none.
+fn inputs(arguments: &[String]) -> Result<Vec<(String, Array)>, Failure> {
+    let mut arrays = Vec::new();
+    for argument in arguments {
+        let (name, path) = argument.split_once('=').unwrap_or(("", argument));
+        arrays.extend(read_inputs(Path::new(path), name).map_err(|e| Failure::usage(e.to_string()))?);
+    }
+    Ok(arrays)
+}
+
+fn samples_of(arguments: &[String], model: &Model) -> Result<Samples, Failure> {
+    let names = model.inputs();
+    let arrays = inputs(arguments)?.into_iter().map(|(name, a)| (if name.is_empty() { names.first().map(|(n, _)| n.clone()).unwrap_or_default() } else { name }, a));
+    Samples::from_arrays(arrays.collect(), &names).map_err(Failure::usage)
+}
+
+/// Writes results to files, or says what they are.
+fn finish_outputs(outputs: &[(String, Array)], path: Option<&Path>, report: Option<&RunReport>) -> Result<String, Failure> {
+    let mut text = String::new();
+    for (name, value) in outputs {
+        match path {
+            Some(path) => write_npy(&treville_party::output_path(path, name, outputs.len()), value)?,
+            None => text += &format!("{name}: {value}\n"),
+        }
+    }
+    // A table on a terminal, silence in a pipe: stdout is the result.
+    if let Some(report) = report.filter(|_| std::io::stderr().is_terminal()) {
+        eprint!("{}", nodes_table(report, true));
+        eprintln!("  in total {} in {} rounds, {}", bytes(report.bytes_total), report.rounds, seconds(report.seconds));
+    }
+    Ok(text)
+}
+
+fn verify_command(args: &VerifyArgs) -> Result<String, Failure> {
+    let model = Model::read(&args.model, &args.options)?;
+    let all = Samples::read(&args.data, &model)?;
+    let samples = args.limit.map_or_else(|| all.clone(), |n| all.first(n));
+    if samples.inputs.is_empty() {
+        return Err(Failure::usage("no samples to compare"));
+    }
+    // `verify` calibrates on the first samples of its data where no other is given.
+    let calibration = args.options.calibrate.is_none().then(|| all.first(VERIFY_CALIBRATION));
+    let compiled = compile(model, &args.options, calibration, Watch::default())?;
+    let result = verify(&compiled, &samples, args.mpc_limit.unwrap_or(usize::MAX))?;
+    let text = if args.json { serde_json::to_string(&result).unwrap_or_default() + "\n" } else { verify_text(&result) };
+    // The numbers are shown even where they do not agree.
+    match result.check() {
+        Ok(()) => Ok(text),
+        Err(failure) => {
+            print!("{text}");
+            Err(failure)
+        }
+    }
+}
+
+/// Samples that `verify` calibrates on.
+const VERIFY_CALIBRATION: usize = 8;
+
+fn verify_text(v: &crate::verify::Verification) -> String {
+    let percent = |x: Option<f64>| x.map_or("-".into(), |x| format!("{:.2} %", 100.0 * x));
+    let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.2e}"));
+    let mut text = format!("{}: {} samples, scale {}, ring {} bits\n", v.model, v.samples, v.scale, v.ring_bits);
+    text += &table(
+        &["", "top-1", "top-5"],
+        &[
+            vec!["float".into(), percent(v.float.top1), percent(v.float.top5)],
+            vec!["fixed point".into(), percent(v.fixed.top1), percent(v.fixed.top5)],
+            vec![format!("{} ({} samples)", v.backend, v.mpc_samples), percent(v.mpc.top1), percent(v.mpc.top5)],
+        ],
+    );
+    text += &format!("  same decision: float and fixed point {}, fixed point and {} {}\n", percent(v.agreement.float_fixed), v.backend, percent(v.agreement.fixed_mpc));
+    text += &format!("  same bits with the recorded roundings replayed: {} of {}\n", v.bit_exact_replays, v.mpc_samples);
+    text += &format!("  largest difference: float and expected {}, float and fixed point {}, fixed point and {} {}\n", number(v.max_abs_err.float_expected), number(v.max_abs_err.float_fixed), v.backend, number(v.max_abs_err.fixed_mpc));
+    match &v.first_departure {
+        Some(n) => text += &format!("  the first node that departs from float: {} (error {:.2e} of {:.2e})\n", n.name, n.max_abs_err, n.max_abs),
+        None => text += "  no node departs from float by more than a twentieth of its range\n",
+    }
+    if let (Some(total), Some(rounds)) = (v.bytes_total, v.rounds) {
+        text += &format!("  one inference: {} in {rounds} rounds; all of this took {}\n", bytes(total), seconds(v.seconds));
+    }
+    text
+}
+
+fn cost_command(args: &CostArgs) -> Result<String, Failure> {
+    let compiled = load(&args.model, &args.options, None)?;
+    let report = compiled.predicted();
+    if args.json {
+        let nodes: Vec<_> = report.nodes.iter().map(|n| json!({"name": n.name, "op": n.op, "bytes": n.bytes, "rounds": n.rounds})).collect();
+        let value = json!({
+            "backend": report.backend, "bytes_total": report.bytes_total, "rounds": report.rounds,
+            "seconds": {"lan": wire_seconds(&report, Shape::LAN), "wan": wire_seconds(&report, Shape::WAN)},
+            "peak_memory_bytes": compiled.peak_live_bytes(), "failure_log2": compiled.manifest.failure_log2, "nodes": nodes,
+        });
+        return Ok(format!("{value}\n"));
+    }
+    Ok(nodes_table(&report, false)
+        + &format!(
+            "  in total {} in {} rounds; on the wire about {} (LAN), {} (WAN), computing not counted; live tensors take {} at most\n",
+            bytes(report.bytes_total),
+            report.rounds,
+            seconds(wire_seconds(&report, Shape::LAN)),
+            seconds(wire_seconds(&report, Shape::WAN)),
+            bytes(compiled.peak_live_bytes()),
+        ))
+}
+
+fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {
+    if args.model.join("treville.json").is_file() {
+        let package = Package::open(&args.model)?;
+        package.llil()?;
+        return Ok(serde_json::to_string_pretty(&package.manifest).unwrap_or_default() + "\n");
+    }
+    crate::model::inspect(&args.model, &args.options)
+}
+
+fn passes(as_json: bool) -> String {
+    let rows = treville_passes::PASSES.iter().map(|p| (p.name, p.summary)).chain(treville_passes::PIPELINES.iter().map(|p| (p.name, p.summary)));
+    list(rows, as_json)
+}
+
+fn ops(as_json: bool) -> String {
+    let hlil: Vec<(String, &str)> = Hlil::ops().iter().map(|o| (format!("hlil.{}", o.mnemonic), o.summary)).collect();
+    let llil: Vec<(String, &str)> = Llil::ops().iter().map(|o| (format!("llil.{}", o.mnemonic), o.summary)).collect();
+    list(hlil.iter().chain(&llil).map(|(n, s)| (n.as_str(), *s)), as_json)
+}
+
+fn backends(as_json: bool) -> String {
+    list(Backend::ALL.iter().map(|b| (b.info().name, b.info().summary)), as_json)
+}
+
+fn list<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>, as_json: bool) -> String {
+    let rows: Vec<(&str, &str)> = rows.collect();
+    if as_json {
+        return format!("{}\n", json!(rows.iter().map(|(name, summary)| json!({"name": name, "summary": summary})).collect::<Vec<_>>()));
+    }
+    let width = rows.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
+    rows.iter().map(|(name, summary)| format!("{name:width$}  {summary}\n")).collect()
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::other(e.to_string()))?;
+    std::fs::write(path, text + "\n").map_err(|e| Failure::file(path, e))
+}

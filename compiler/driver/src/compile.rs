@@ -1,0 +1,296 @@
+//! Model file to compiled program: import, passes, scale, ranges, price, manifest.
+
+use indexmap::IndexMap;
+use treville_codegen::Plan;
+use treville_hlil::{Hlil, Tensor, Weights};
+use treville_ir::{ArgKind, Diagnostic, Func, Post, TensorType};
+use treville_llil::{Llil, RoundingMode};
+use treville_party::{Exit, InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, RunReport, WeightFile, WeightInfo};
+use treville_passes::analysis::calibrate::calibrate;
+use treville_passes::analysis::error::annotate_err;
+use treville_passes::analysis::failure::failure_bound;
+use treville_passes::analysis::range;
+use treville_passes::analysis::scale::{ScaleError, search_scale};
+use treville_passes::{Manager, Module, Options, Pass, PassError, peak_live_bytes, resolve};
+use treville_ring::RingBits;
+
+use crate::backends::Backend;
+use crate::cli::ModelArgs;
+use crate::failure::Failure;
+use crate::model::{Model, Samples};
+use crate::package;
+use crate::price::{Price, price};
+
+/// A compiled model, with everything that commands show of it.
+pub struct Compiled {
+    /// The backend.
+    pub backend: Backend,
+    /// The model as it was imported.
+    pub model: Model,
+    /// The optimised real-valued program.
+    pub hlil: Func<Hlil>,
+    /// The weights of the optimised program, folded on demand.
+    pub hlil_weights: Weights,
+    /// The fixed-point program.
+    pub llil: Func<Llil>,
+    /// The numbers of its operations.
+    pub plan: Plan,
+    /// The public facts.
+    pub manifest: Manifest,
+    /// The weights that the owner brings, under a salt.
+    pub weights: WeightFile,
+    /// `given`, or what the scale was chosen on.
+    pub scale_origin: String,
+    /// How the scale was chosen: fraction bits and the share of calibration samples that keep their decision.
+    pub sweep: Vec<(u8, f64)>,
+    price: Price,
+    error_bound: Option<f64>,
+}
+
+/// Hooks for a user who wants to watch.
+#[derive(Default)]
+pub struct Watch<'a> {
+    /// Gets each pass's result.
+    pub after_each: Option<&'a mut dyn FnMut(&Pass, &Module)>,
+}
+
+/// Samples are drawn from this range where there is no data and no `--input-range`.
+const DEFAULT_RANGE: (f32, f32) = (-4.0, 4.0);
+
+/// How many samples are drawn.
+const DRAWN_SAMPLES: usize = 32;
+
+/// Compiles a model; calibrates on `--calibrate`, else on `default_calibration`, else on drawn samples.
+///
+/// # Errors
+/// Exit code 2 for unusable options, 3 for what is not supported, 4 where a range or the failure bound does not fit.
+pub fn compile(model: Model, args: &ModelArgs, default_calibration: Option<Samples>, watch: Watch<'_>) -> Result<Compiled, Failure> {
+    let backend = Backend::by_name(&args.backend)?;
+    let info = backend.info();
+    let refuse = |exit: Exit, diagnostics: &[Diagnostic]| Failure::diagnostics(exit, diagnostics, &model.listing, false);
+    check_owners(&model.func, info.roles)?;
+    let rounding = RoundingMode::from_name(info.rounding.name()).expect("invariant: the runtime and LLIL have the same roundings");
+    let mut options = Options { ring: ring_bits(&args.ring_bits, backend)?, rounding, ..Options::default() };
+    let max_failure = max_failure(args.max_failure.as_deref(), info.default_max_failure_log2)?;
+    let mut notes: Vec<String> = model.notes.iter().map(|n| n.message.clone()).collect();
+
+    let mut manager = Manager { after_each: watch.after_each, verify_each: true };
+    let mut run = |pipeline: &str, module: Module, options: &Options| {
+        let passes = resolve(pipeline).map_err(|d| refuse(Exit::Failure, &d))?;
+        manager.run(&passes, module, options).map(|(module, _)| module).map_err(|e| pass_failure(&e, &model))
+    };
+    let optimised = run("hlil-default", Module::Hlil(model.func.clone(), model.weights.clone()), &options)?;
+    let Module::Hlil(mut hlil, hlil_weights) = optimised else { unreachable!("invariant: hlil-default ends in HLIL") };
+
+    let (calibration, calibrated_on) = match (&args.calibrate, default_calibration) {
+        (Some(path), _) => (Samples::read(path, &model)?, format!("the samples in {}", path.display())),
+        (None, Some(samples)) => (samples, "the first samples of the data".to_string()),
+        (None, None) => draw_samples(&model, args)?,
+    };
+    let calibrated = calibrate(&hlil, &hlil_weights, &calibration.inputs).map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
+    calibrated.annotate(&mut hlil);
+    notes.push(format!("ranges are calibrated on {calibrated_on} ({} samples)", calibration.inputs.len()));
+
+    let (scale_origin, sweep);
+    (options.scale, scale_origin, sweep) = match args.scale.as_str() {
+        "auto" => {
+            let found = search_scale(&hlil, &hlil_weights, &calibration.inputs, calibration.labels.as_deref(), &options).map_err(|e| scale_failure(e, &model))?;
+            let rows = found.rows.iter().filter(|r| r.fits).map(|r| (r.scale, r.agreeing as f64 / found.n_samples.max(1) as f64)).collect();
+            (found.scale, format!("chosen on {calibrated_on}"), rows)
+        }
+        given => {
+            let scale = given.parse().ok().filter(|s| (1..=40).contains(s));
+            (scale.ok_or_else(|| Failure::usage(format!("--scale {given}: expected `auto` or 1 to 40")))?, "given".into(), Vec::new())
+        }
+    };
+    let lowered = run("hlil-to-llil,llil-default", Module::Hlil(hlil.clone(), hlil_weights.clone()), &options)?;
+    let Module::Llil(mut llil, _) = lowered else { unreachable!("invariant: hlil-to-llil makes LLIL") };
+
+    let misfits = range::misfits(&llil);
+    if !misfits.is_empty() {
+        return Err(refuse(Exit::Range, &misfits));
+    }
+    let failure = failure_bound(&llil);
+    if failure.log2 > max_failure {
+        return Err(Failure::new(Exit::Range, too_likely(&failure, max_failure)));
+    }
+    let bounds = annotate_err(&mut llil, &hlil_weights);
+    let error_bound = llil.results().iter().zip(&bounds).next().and_then(|(r, b)| Some(b.as_ref()? / 2f64.powi(llil.ty(r.value).elem.fixed()?.frac.into())));
+
+    let plan = Plan::new(&llil);
+    let price = price(&llil, &plan, options.ring, backend)?;
+    let weights = owned_weights(&llil, &hlil_weights)?;
+    let commitment = weights.commitment();
+    let mut manifest = Manifest {
+        schema: 1,
+        model: model.name.clone(),
+        backend: info.name.to_string(),
+        ring_bits: options.ring.get(),
+        scale: options.scale.into(),
+        rounding: rounding.name().to_string(),
+        program_hash: package::program_hash(&llil.to_string(), info.name),
+        weights_commitment: commitment,
+        failure_log2: failure.log2.is_finite().then_some(failure.log2),
+        parties: info.roles.iter().map(|r| PartyInfo { role: r.to_string() }).collect(),
+        inputs: Vec::new(),
+        weights: Vec::new(),
+        outputs: Vec::new(),
+        ops: Vec::new(),
+        notes,
+    };
+    describe(&mut manifest, &llil, &plan, &price, info.roles);
+    Ok(Compiled { backend, model, hlil, hlil_weights, llil, plan, manifest, weights, scale_origin, sweep, price, error_bound })
+}
+
+impl Compiled {
+    /// Predicted bytes and rounds, as the report of a run would have them.
+    pub fn predicted(&self) -> RunReport {
+        self.price.as_report(&self.manifest)
+    }
+
+    /// The greatest sum of the sizes of live tensors.
+    pub fn peak_live_bytes(&self) -> u64 {
+        peak_live_bytes(&self.llil)
+    }
+
+    /// The bound on the difference between the backend's first result and the reference evaluator's, as a real number; 0 where it is unknown.
+    pub fn output_error_bound(&self) -> f64 {
+        self.error_bound.unwrap_or(0.0)
+    }
+}
+
+/// The role that plays a party of the program: in a backend of one party, that one plays all.
+pub fn role_of<'a>(owner: &'a str, roles: &'a [&'a str]) -> &'a str {
+    if roles.len() == 1 { roles[0] } else { owner }
+}
+
+fn check_owners(func: &Func<Hlil>, roles: &[&str]) -> Result<(), Failure> {
+    let owners = func.args().map(|(_, a)| (&a.name, &a.owner)).chain(func.results().iter().flat_map(|r| r.owners.iter().map(|o| (&r.name, o))));
+    for (name, owner) in owners {
+        if !roles.contains(&role_of(owner, roles)) {
+            return Err(Failure::usage(format!("`{name}` belongs to `{owner}`, but the backend's parties are: {}; say --owner NAME=PARTY", roles.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn ring_bits(given: &str, backend: Backend) -> Result<RingBits, Failure> {
+    let supported = &backend.info().ring_bits;
+    let bits = if given == "auto" { Some(*supported.end()) } else { given.parse().ok() };
+    let bits = bits.filter(|b| supported.contains(b)).and_then(|b| RingBits::new(b).ok());
+    bits.ok_or_else(|| Failure::usage(format!("--ring-bits {given}: {} supports `auto` or {} to {}", backend.info().name, supported.start(), supported.end())))
+}
+
+fn max_failure(given: Option<&str>, default: f64) -> Result<f64, Failure> {
+    let Some(text) = given else { return Ok(default) };
+    let log2 = text.strip_prefix("2^").and_then(|e| e.parse::<f64>().ok()).or_else(|| text.parse::<f64>().ok().map(f64::log2));
+    log2.filter(|l| *l <= 0.0).ok_or_else(|| Failure::usage(format!("--max-failure {text}: expected a probability such as 2^-40")))
+}
+
+fn pass_failure(error: &PassError, model: &Model) -> Failure {
+    match error {
+        PassError::Refused { diagnostics, .. } => Failure::diagnostics(Exit::Unsupported, diagnostics, &model.listing, false),
+        PassError::Invalid { diagnostics, reproducer, .. } => {
+            let path = std::env::temp_dir().join(format!("treville-reproducer-{}.ir", std::process::id()));
+            let kept = std::fs::write(&path, reproducer).map_or_else(|e| e.to_string(), |()| path.display().to_string());
+            Failure::other(format!("{error}\nreproducer: {kept}\n{}", Failure::diagnostics(Exit::Failure, diagnostics, &model.listing, false)))
+        }
+        PassError::Level { .. } => Failure::other(error.to_string()),
+    }
+}
+
+fn scale_failure(error: ScaleError, model: &Model) -> Failure {
+    match error {
+        ScaleError::Calibrate(e) => Failure::new(Exit::Range, format!("calibration: {e}")),
+        ScaleError::Pass(e) => pass_failure(&e, model),
+        ScaleError::NoFit { diagnostics } => Failure::diagnostics(Exit::Range, &diagnostics, &model.listing, false),
+    }
+}
+
+fn too_likely(failure: &treville_passes::analysis::failure::Failure, bound: f64) -> String {
+    let mut nodes: Vec<_> = failure.nodes.iter().collect();
+    nodes.sort_by(|a, b| b.log2.total_cmp(&a.log2));
+    let worst: Vec<String> = nodes.iter().take(5).map(|n| format!("  node `{}`: 2^{:.1}", n.loc, n.log2)).collect();
+    format!(
+        "an inference goes wrong with probability up to 2^{:.1}; 2^{bound:.1} is allowed\n{}\nhelp: a smaller --scale, inputs of a smaller range, calibration data (--calibrate), or --max-failure 2^{:.0}",
+        failure.log2,
+        worst.join("\n"),
+        failure.log2.ceil()
+    )
+}
+
+/// Seeded samples from the inputs' ranges.
+fn draw_samples(model: &Model, args: &ModelArgs) -> Result<(Samples, String), Failure> {
+    let mut ranges: IndexMap<String, (f32, f32)> = IndexMap::new();
+    for text in &args.input_range {
+        let parsed = text.rsplit_once('=').and_then(|(name, range)| {
+            let (low, high) = range.split_once(':')?;
+            Some((name.to_string(), (low.parse::<f32>().ok()?, high.parse::<f32>().ok()?)))
+        });
+        let (name, (low, high)) = parsed.filter(|(_, (l, h))| l.is_finite() && h.is_finite() && l < h).ok_or_else(|| Failure::usage(format!("--input-range {text}: expected NAME=LO:HI")))?;
+        if model.inputs().iter().all(|(n, _)| *n != name) {
+            return Err(Failure::usage(format!("--input-range {text}: there is no input `{name}`; there are: {}", model.inputs().iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", "))));
+        }
+        ranges.insert(name, (low, high));
+    }
+    let mut state = 0x7472_6576_696c_6c65_u64;
+    let mut next = |(low, high): (f32, f32)| {
+        // Marsaglia's xorshift64*: any fixed sequence will do.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let unit = (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40) as f32 / (1u64 << 24) as f32;
+        low + unit * (high - low)
+    };
+    let mut samples = Samples::default();
+    let mut said: Vec<String> = Vec::new();
+    for (name, _) in model.inputs() {
+        let (low, high) = ranges.get(&name).copied().unwrap_or(DEFAULT_RANGE);
+        said.push(format!("{name}={low}:{high}"));
+    }
+    for _ in 0..DRAWN_SAMPLES {
+        let sample = model.inputs().into_iter().map(|(name, shape)| {
+            let range = ranges.get(&name).copied().unwrap_or(DEFAULT_RANGE);
+            let values = (0..shape.iter().product()).map(|_| next(range)).collect();
+            (name, Tensor::F32(treville_ring::tensor::from_vec(&shape, values)))
+        });
+        samples.inputs.push(sample.collect());
+    }
+    Ok((samples, format!("seeded inputs drawn from {}; give real ones with --calibrate, or their range with --input-range", said.join(", "))))
+}
+
+/// The values of the weights that the program still has.
+fn owned_weights(llil: &Func<Llil>, weights: &Weights) -> Result<WeightFile, Failure> {
+    let tensors: Result<_, Failure> = llil
+        .args()
+        .filter(|(_, a)| a.kind == ArgKind::Weight)
+        .map(|(_, a)| Ok((a.name.clone(), weights.get(&a.name).map_err(|e| Failure::other(e.to_string()))?)))
+        .collect();
+    Ok(WeightFile::new(tensors?)?)
+}
+
+/// Fills in what the manifest lists.
+fn describe(manifest: &mut Manifest, llil: &Func<Llil>, plan: &Plan, price: &Price, roles: &[&str]) {
+    let frac = |ty: &TensorType<treville_llil::Elem>| ty.elem.fixed().map_or(0, |f| f.frac);
+    for (_, arg) in llil.args() {
+        let (name, shape, owner, frac) = (arg.name.clone(), arg.ty.shape.clone(), role_of(&arg.owner, roles).to_string(), frac(&arg.ty));
+        match arg.kind {
+            ArgKind::Input => manifest.inputs.push(InputInfo { name, shape, owner, frac }),
+            ArgKind::Weight => manifest.weights.push(WeightInfo { name, shape, owner, frac }),
+        }
+    }
+    for result in llil.results() {
+        let ty = llil.ty(result.value);
+        let post = match result.post {
+            Post::None => "none",
+            Post::Softmax => "softmax",
+        };
+        let owners = result.owners.iter().map(|o| role_of(o, roles).to_string()).collect();
+        manifest.outputs.push(OutputInfo { name: result.name.clone(), shape: ty.shape.clone(), owners, frac: frac(ty), post: post.into() });
+    }
+    let prices = price.by_op(plan);
+    for row in &plan.rows {
+        let (bytes, rounds) = prices.get(&row.op).copied().unwrap_or_default();
+        manifest.ops.push(OpInfo { op: row.op, node: row.node.clone(), kind: row.kind.to_string(), bytes, rounds });
+    }
+}

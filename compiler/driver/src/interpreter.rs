@@ -1,0 +1,148 @@
+//! Runs LLIL over a backend without generating code: the same plan, the same calls, the same streams.
+
+use std::collections::BTreeMap;
+
+use treville_codegen::{Action, Plan};
+use treville_ir::{ArgKind, Attr, Func, Op, OpId, ValueDef, ValueId};
+use treville_llil::Llil;
+use treville_net::Party;
+use treville_party::{Program, Tensors};
+use treville_protocol::{Exec, Operand, Protocol, Result, Rounding, ScaleDown};
+use treville_ring::RingTensor;
+
+use crate::compile::role_of;
+
+/// A function to be run as a [`Program`] of any backend.
+pub struct Interpreter<'a> {
+    /// The function, with liveness annotations.
+    pub func: &'a Func<Llil>,
+    /// Its numbers.
+    pub plan: &'a Plan,
+    /// The roles of the backend's parties.
+    pub roles: &'a [&'a str],
+}
+
+/// Shared and prepared weights by argument index.
+pub struct Weights<P: Protocol> {
+    plain: BTreeMap<usize, Operand<P::Secret>>,
+    prepared: BTreeMap<usize, P::Weights>,
+}
+
+impl Interpreter<'_> {
+    fn party(&self, role: &str) -> Party {
+        let role = role_of(role, self.roles);
+        Party(self.roles.iter().position(|r| *r == role).expect("invariant: owners were checked against the backend's roles"))
+    }
+
+    async fn share<P: Protocol>(&self, x: &Exec<'_, P>, index: usize, source: &dyn Tensors) -> Result<Operand<P::Secret>> {
+        let (_, arg) = self.func.args().nth(index).expect("invariant: the index comes from the list of arguments");
+        x.input(self.plan.args[index].input, self.party(&arg.owner), &arg.ty.shape, source.get(&arg.name)).await
+    }
+
+    fn args_of(&self, kind: ArgKind) -> impl Iterator<Item = usize> + '_ {
+        self.func.args().enumerate().filter(move |(_, (_, a))| a.kind == kind).map(|(i, _)| i)
+    }
+}
+
+impl<P: Protocol> Program<P> for Interpreter<'_> {
+    type Weights = Weights<P>;
+
+    async fn setup(&self, x: &Exec<'_, P>, source: &dyn Tensors) -> Result<Weights<P>> {
+        let mut plain = BTreeMap::new();
+        for index in self.args_of(ArgKind::Weight) {
+            plain.insert(index, self.share(x, index, source).await?);
+        }
+        let to_prepare: Vec<(usize, u32)> = plain.keys().filter_map(|&i| Some((i, self.plan.args[i].prepare?))).collect();
+        let operands: Vec<_> = to_prepare.iter().map(|(i, op)| (*op, &plain[i])).collect();
+        let prepared = to_prepare.iter().map(|(i, _)| *i).zip(x.prepare_all(&operands).await?).collect();
+        plain.retain(|&i, _| self.plan.args[i].plain);
+        Ok(Weights { plain, prepared })
+    }
+
+    async fn infer(&self, x: &Exec<'_, P>, weights: &Weights<P>, source: &dyn Tensors) -> Result<Vec<Option<RingTensor>>> {
+        let mut frame = Frame { weights, values: BTreeMap::new(), func: self.func };
+        for index in self.args_of(ArgKind::Input) {
+            let (value, _) = self.func.args().nth(index).expect("invariant: the index comes from the list of arguments");
+            frame.values.insert(value, self.share(x, index, source).await?);
+        }
+        for (id, op) in self.func.ops() {
+            let result = self.step(x, &frame, id, op).await?;
+            frame.values.insert(op.results[0], result);
+            if let Some(Attr::Ints(frees)) = op.annotations.get("frees") {
+                frees.iter().for_each(|&i| drop(frame.values.remove(&op.operands[i as usize])));
+            }
+        }
+        let mut revealed = Vec::new();
+        for (result, &op) in self.func.results().iter().zip(&self.plan.reveals) {
+            let to: Vec<Party> = result.owners.iter().map(|o| self.party(o)).collect();
+            revealed.push(x.reveal(op, frame.get(result.value), &to).await?);
+        }
+        Ok(revealed)
+    }
+}
+
+/// The live values of one inference.
+struct Frame<'a, P: Protocol> {
+    weights: &'a Weights<P>,
+    values: BTreeMap<ValueId, Operand<P::Secret>>,
+    func: &'a Func<Llil>,
+}
+
+impl<P: Protocol> Frame<'_, P> {
+    fn get(&self, value: ValueId) -> &Operand<P::Secret> {
+        match self.func.value(value).def {
+            ValueDef::Arg(index) if self.weights.plain.contains_key(&index) => &self.weights.plain[&index],
+            _ => self.values.get(&value).expect("invariant: operands precede their users and are freed after the last"),
+        }
+    }
+}
+
+impl Interpreter<'_> {
+    async fn step<P: Protocol>(&self, x: &Exec<'_, P>, frame: &Frame<'_, P>, id: OpId, op: &Op<Llil>) -> Result<Operand<P::Secret>> {
+        let numbers = self.plan.ops[id.index()];
+        let n = numbers.op;
+        let shape = &self.func.ty(op.results[0]).shape[..];
+        let operand = |i: usize| frame.get(op.operands[i]);
+        let fresh = match numbers.prepare {
+            Some(prepare) => Some(x.prepare(prepare, operand(1)).await?),
+            None => None,
+        };
+        let prepared = || match (&fresh, self.func.value(op.operands[1]).def) {
+            (Some(fresh), _) => fresh,
+            (None, ValueDef::Arg(index)) => &frame.weights.prepared[&index],
+            (None, ValueDef::Op(..)) => unreachable!("invariant: the plan prepares results of ops at run time"),
+        };
+        match Action::decode(self.func, id) {
+            Action::Constant(values) => {
+                let filled = values.iter().map(|&v| v as u64).cycle().take(shape.iter().product()).collect();
+                Ok(x.constant(treville_ring::tensor::from_vec(shape, filled)))
+            }
+            Action::MatMul => x.matmul(n, operand(0), prepared()).await,
+            Action::Conv(spec) => x.conv(n, operand(0), prepared(), &spec).await,
+            Action::Add => x.add(n, operand(0), operand(1), shape).await,
+            Action::Sub => x.sub(n, operand(0), operand(1), shape).await,
+            Action::Mul => x.mul(n, operand(0), operand(1), shape).await,
+            Action::Neg => x.neg(n, operand(0), shape).await,
+            Action::Relu => x.relu(n, operand(0)).await,
+            Action::MaxPool(window) => x.max_pool(n, operand(0), &window).await,
+            Action::AvgPool { window, count_include_pad, divisor_frac } => x.avg_pool(n, operand(0), &window, count_include_pad, divisor_frac.into(), shape).await,
+            Action::ArgMax { axis, keepdims } => x.arg_max(n, operand(0), axis, keepdims).await,
+            Action::ScaleDown { shift, rounding } => x.scale_down(n, operand(0), ScaleDown { shift: shift.into(), rounding: rounding_of(&rounding) }).await,
+            Action::ScaleUp { shift } => x.scale_up(n, operand(0), shift.into(), shape).await,
+            Action::Reshape => x.reshape(n, operand(0), shape).await,
+            Action::Transpose { perm } => x.transpose(n, operand(0), &perm, shape).await,
+            Action::Pad { begin, end } => x.pad(n, operand(0), &begin, &end, shape).await,
+            Action::Slice { starts, ends, steps } => x.slice(n, operand(0), &starts, &ends, &steps, shape).await,
+            Action::Concat { axis } => x.concat(n, &(0..op.operands.len()).map(operand).collect::<Vec<_>>(), axis, shape).await,
+        }
+    }
+}
+
+/// The runtime's rounding of this name.
+pub fn rounding_of(name: &str) -> Rounding {
+    match name {
+        "exact" => Rounding::Exact,
+        "probabilistic" => Rounding::Probabilistic,
+        _ => Rounding::Local,
+    }
+}

@@ -1,0 +1,57 @@
+//! The `treville` command and the library behind it.
+//!
+//! The driver is the only crate that knows both the compiler and the runtime: it hands the chosen backend's facts and
+//! prices to the passes, owns the interpreter of LLIL over a `Protocol`, writes packages and runs their parties.
+#![forbid(unsafe_code)]
+
+pub mod backends;
+mod cli;
+mod commands;
+pub mod compile;
+mod demo;
+mod doctor;
+mod failure;
+pub mod fixed;
+pub mod interpreter;
+mod keys;
+pub mod model;
+mod opt;
+pub mod package;
+pub mod price;
+pub mod run;
+pub mod simulate;
+mod table;
+pub mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use treville_party::Exit;
+
+pub use cli::{Cli, ModelArgs};
+pub use failure::Failure;
+
+/// The entry point of the `treville` command: stdout is the result, stderr the log.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Nothing is left to be done if even the message cannot be printed.
+            let _ = e.print();
+            return if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) { Exit::Ok } else { Exit::Usage }.into();
+        }
+    };
+    match commands::run(&cli) {
+        Ok(text) => {
+            use std::io::Write;
+            // A reader that has seen enough is no error.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            Exit::Ok.into()
+        }
+        Err(failure) => {
+            eprintln!("error: {}", failure.text.trim_start_matches("error: "));
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a program will cost: the interpreter over declared costs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use treville_codegen::Plan;
+use treville_ir::Func;
+use treville_llil::Llil;
+use treville_net::{Shape, memory};
+use treville_party::{Manifest, PartyReport, Program, RunReport, Tensors, merge_reports};
+use treville_protocol::{Env, Priced, Protocol, Session};
+use treville_ring::{RingBits, RingTensor};
+
+use crate::backends::{Backend, WithBackend};
+use crate::failure::Failure;
+use crate::interpreter::Interpreter;
+
+/// Bytes and rounds of each operation of one inference in a session of its own, as the backend declares them.
+pub struct Price {
+    /// By operation: bytes and the depth of the chain of messages after it, in set-up (0) and inference (1).
+    pub report: PartyReport,
+}
+
+/// Seconds on the wire of `net`: rounds times latency, and all bytes over the links of three pairs of parties at once. Computing comes on top.
+pub fn wire_seconds(report: &RunReport, net: Shape) -> f64 {
+    f64::from(report.rounds) * net.latency.as_secs_f64() + report.bytes_total as f64 / (3.0 * net.bytes_per_second)
+}
+
+/// Prices a program.
+pub fn price(func: &Func<Llil>, plan: &Plan, ring: RingBits, backend: Backend) -> Result<Price, Failure> {
+    backend.with(Pricing { func, plan, ring })
+}
+
+impl Price {
+    /// The price as the report of a run would have it.
+    pub fn as_report(&self, manifest: &Manifest) -> RunReport {
+        merge_reports(manifest, vec![self.report.clone()])
+    }
+
+    /// Bytes and added rounds of each operation, in the plan's order.
+    pub fn by_op(&self, plan: &Plan) -> BTreeMap<u32, (u64, u32)> {
+        let mut depth = 0;
+        let mut by_op: BTreeMap<u32, (u64, u32)> = BTreeMap::new();
+        for phase in [0, 1] {
+            for row in &plan.rows {
+                let Some(measure) = self.report.ops.get(&row.op) else { continue };
+                let entry = by_op.entry(row.op).or_insert((measure.bytes, 0));
+                if let Some(&reached) = measure.depth_after.get(&phase) {
+                    entry.1 += reached.saturating_sub(depth);
+                    depth = depth.max(reached);
+                }
+            }
+        }
+        by_op
+    }
+}
+
+struct Pricing<'a> {
+    func: &'a Func<Llil>,
+    plan: &'a Plan,
+    ring: RingBits,
+}
+
+impl WithBackend for Pricing<'_> {
+    type Output = Result<Price, Failure>;
+
+    fn run<P: Protocol>(self) -> Self::Output {
+        let roles = P::info().roles;
+        let program = Interpreter { func: self.func, plan: self.plan, roles };
+        // Nothing is sent on it.
+        let transport = memory::mesh_seeded(roles.len(), [0; 32]).swap_remove(0);
+        let env = Env { transport: Arc::new(transport), recorder: None, audit: None };
+        let session = Session::<Priced<P>>::new(env, self.ring)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| Failure::other(e.to_string()))?;
+        runtime.block_on(async {
+            let weights = program.setup(&session.setup(), &Shapes).await?;
+            Program::<Priced<P>>::infer(&program, &session.inference(0), &weights, &Shapes).await
+        })?;
+        Ok(Price { report: PartyReport::new(roles[0], 0.0, &session.reports()) })
+    }
+}
+
+/// Prices depend on no values.
+struct Shapes;
+
+impl Tensors for Shapes {
+    fn get(&self, _: &str) -> Option<RingTensor> {
+        None
+    }
+}

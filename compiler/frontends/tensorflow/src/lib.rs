@@ -1,0 +1,189 @@
+//! TensorFlow GraphDef, text and binary, to HLIL.
+//!
+//! A file is read by [`text`] or [`binary`] into the messages of [`proto`]; both readers yield equal graphs for two dumps of
+//! one model. [`import`] resolves names, orders the nodes, and hands each to the importer of its op (`ops/`: one function and
+//! one line in a table). Every problem of a graph is reported in one run, by node name, and nothing that is not understood is
+//! imported: not an op, not an attribute, not a data type.
+//!
+//! What the file does not say, [`Options`] does. By default placeholders are inputs of the party `client`, which also learns
+//! the results; constants are weights of `server`, unless they are integers or have a single element: these are public.
+//!
+//! Deliberately absent: variables (a graph must be frozen), control flow, functions, strings, reading of files.
+#![forbid(unsafe_code)]
+#![allow(clippy::result_large_err, reason = "an import fails once, not in a loop")]
+
+pub mod binary;
+pub mod dtype;
+mod graph;
+mod import;
+mod node;
+mod ops;
+mod options;
+mod outputs;
+mod problem;
+pub mod proto;
+mod sizes;
+mod source;
+pub mod tensor;
+pub mod text;
+mod value;
+
+pub use options::Options;
+pub use sizes::Sizes;
+
+use graph::Graph;
+use std::collections::BTreeMap;
+use treville_hlil::{Hlil, Weights};
+use treville_ir::{Diagnostic, Func, Listing};
+
+/// How a GraphDef is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Protobuf's text format, `.pbtxt`.
+    Text,
+    /// Protobuf's binary format, `.pb`.
+    Binary,
+}
+
+impl Format {
+    /// The format that the bytes look like: binary messages hold control characters near their beginning, text does not.
+    pub fn sniff(bytes: &[u8]) -> Self {
+        let head = &bytes[..bytes.len().min(4096)];
+        let is_control = |b: &u8| b.is_ascii_control() && !matches!(b, b'\n' | b'\r' | b'\t' | 0x0B | 0x0C);
+        let text = std::str::from_utf8(head).map_or_else(|e| e.error_len().is_none(), |_| true);
+        if text && !head.iter().any(is_control) { Self::Text } else { Self::Binary }
+    }
+}
+
+/// An imported model.
+pub struct Imported {
+    /// The function `main`: inputs and weights by name and owner, results by name and receiver.
+    pub func: Func<Hlil>,
+    /// The values of the arguments that are weights.
+    pub weights: Weights,
+    /// What the user should know, though nothing is wrong.
+    pub notes: Vec<Diagnostic>,
+    /// One line for each node of the graph, in the file's order.
+    pub listing: Listing,
+}
+
+/// Why a model cannot be imported: all the problems of a run.
+#[derive(Debug, thiserror::Error)]
+#[error("the model cannot be imported: {}", .diagnostics.first().map_or_else(String::new, ToString::to_string))]
+pub struct ImportError {
+    /// The problems, about in the order in which the nodes are computed.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the labels point into.
+    pub listing: Listing,
+}
+
+/// How many nodes of a kind a graph has among those that its outputs need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpCount {
+    /// TensorFlow's name of the op.
+    pub op: String,
+    /// The number of nodes.
+    pub nodes: usize,
+    /// Whether [`import`] knows the op. A node may still be refused for its attributes.
+    pub supported: bool,
+}
+
+/// Imports a model.
+///
+/// # Errors
+/// All problems at once, with the listing that their labels point into. Never panics, whatever the bytes.
+///
+/// # Security
+/// A constant that is a weight appears in the function by name and shape only. Integer constants and floats of a single
+/// element become part of the public program, which a note says.
+pub fn import(bytes: &[u8], format: Format, options: &Options) -> Result<Imported, ImportError> {
+    let (graph, listing) = read(bytes, format, &options.file)?;
+    match import::import(&graph, options) {
+        Ok(import::Parts { func, weights, notes }) => Ok(Imported { func, weights, notes, listing }),
+        Err(diagnostics) => Err(ImportError { diagnostics, listing }),
+    }
+}
+
+/// The kinds of nodes that the outputs of a model need, by name.
+///
+/// # Errors
+/// Where the bytes are no graph, or it has no outputs.
+pub fn coverage(bytes: &[u8], format: Format, options: &Options) -> Result<Vec<OpCount>, ImportError> {
+    let (graph, listing) = read(bytes, format, &options.file)?;
+    let live = match outputs::live_nodes(&graph, options) {
+        Ok(live) => live,
+        Err(diagnostic) => return Err(ImportError { diagnostics: vec![*diagnostic], listing }),
+    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in live {
+        *counts.entry(&graph.nodes[node].op).or_default() += 1;
+    }
+    let count = |(op, nodes): (&str, usize)| OpCount { op: op.to_owned(), nodes, supported: ops::find(op).is_some() };
+    Ok(counts.into_iter().map(count).collect())
+}
+
+fn read(bytes: &[u8], format: Format, file: &str) -> Result<(Graph, Listing), ImportError> {
+    let fail = |diagnostic: Diagnostic, listing| ImportError { diagnostics: vec![diagnostic], listing };
+    let def = match format {
+        Format::Binary => binary::parse(bytes).map_err(|error| fail(explain_binary(bytes, &error), Listing::new(file)))?,
+        Format::Text => {
+            let text = std::str::from_utf8(bytes).map_err(|error| {
+                let message = format!("the file is no text: byte {} is not UTF-8", error.valid_up_to());
+                let diagnostic = Diagnostic::error("E0101", message);
+                fail(diagnostic.with_help("a text GraphDef is UTF-8; a binary one ends in .pb"), Listing::new(file))
+            })?;
+            text::parse(text).map_err(|error| explain_text(text, &error, file))?
+        }
+    };
+    let listing = Graph::listing(file, &def.node);
+    // Bytes that happen to be a message hold no nodes that could be ones.
+    let is_node = |node: &proto::NodeDef| !node.name.is_empty() && !node.op.is_empty();
+    if def.node.is_empty() || !def.node.iter().all(is_node) {
+        let why = if def.node.is_empty() { "it has no nodes" } else { "some of its nodes have no name or no op" };
+        let diagnostic = Diagnostic::error("E0101", format!("the file is not a TensorFlow graph: {why}"));
+        return Err(fail(diagnostic.with_help(NOT_A_GRAPH), listing));
+    }
+    match Graph::new(def) {
+        Ok(graph) => Ok((graph, listing)),
+        Err(diagnostics) => Err(ImportError { diagnostics, listing }),
+    }
+}
+
+fn explain_binary(bytes: &[u8], error: &binary::BinaryError) -> Diagnostic {
+    match error {
+        binary::BinaryError::Truncated { .. } => {
+            let diagnostic = Diagnostic::error("E0102", format!("the file is cut off: {error}"));
+            diagnostic.with_help("copy or download the file again")
+        }
+        binary::BinaryError::Malformed { .. } => {
+            let diagnostic = Diagnostic::error("E0101", format!("the file is not a TensorFlow graph: {error}"));
+            // The first field of a SavedModel and of an ONNX model is a small version number.
+            diagnostic.with_help(match bytes {
+                [0x08, 1, 0x12, ..] => "this looks like a SavedModel: freeze its graph and write that",
+                [0x08, 2..=20, ..] => "this looks like an ONNX model",
+                _ => NOT_A_GRAPH,
+            })
+        }
+    }
+}
+
+fn explain_text(text: &str, error: &text::TextError, file: &str) -> ImportError {
+    let before = &text[..text.floor_char_boundary(error.at)];
+    let line_start = before.rfind('\n').map_or(0, |n| n + 1);
+    // Lines may hold whole tensors: show the faulty one from a little before the fault, at its own number in the file.
+    let n_lines = before.matches('\n').count();
+    let shown_from = text.ceil_char_boundary(before.len().saturating_sub(MAX_SHOWN).max(line_start));
+    let line: String = text[shown_from..].lines().next().unwrap_or_default().chars().take(2 * MAX_SHOWN).collect();
+    let at = n_lines + before.len().saturating_sub(shown_from);
+    let listing = Listing::of_text(file, "\n".repeat(n_lines) + &line);
+    let (code, message, help) = match error.kind {
+        text::TextErrorKind::Truncated => ("E0102", "the file is cut off", "copy or download the file again"),
+        _ => ("E0103", "the file is not a text GraphDef", NOT_A_GRAPH),
+    };
+    let diagnostic = Diagnostic::error(code, message).at_span(at..at + 1, error.to_string()).with_help(help);
+    ImportError { diagnostics: vec![diagnostic], listing }
+}
+
+const NOT_A_GRAPH: &str = "a GraphDef is written by tf.io.write_graph, as text (.pbtxt) or binary (.pb)";
+/// So many bytes of a faulty line are shown before the fault.
+const MAX_SHOWN: usize = 60;

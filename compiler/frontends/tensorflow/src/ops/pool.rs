@@ -1,0 +1,37 @@
+//! Pools.
+
+use crate::node::Node;
+use crate::ops::spatial::{Layout, Window};
+use crate::problem::Result;
+use crate::value::Val;
+use treville_ir::attrs;
+
+/// `MaxPool`: what lies in the padding does not count.
+pub(super) fn max_pool(node: &mut Node<'_, '_>) -> Result<Val> {
+    pool(node, "max_pool")
+}
+
+/// `AvgPool`: a window at the border divides by the number of elements inside the image.
+pub(super) fn avg_pool(node: &mut Node<'_, '_>) -> Result<Val> {
+    pool(node, "avg_pool")
+}
+
+fn pool(node: &mut Node<'_, '_>, mnemonic: &str) -> Result<Val> {
+    node.expect_inputs(1)?;
+    let layout = Layout::of(node)?;
+    let [_, _, h, w] = layout.nchw(node, &node.shape(0)?)?;
+    let window = Window {
+        kernel: layout.pair(node, "ksize", None)?,
+        strides: layout.pair(node, "strides", None)?,
+        dilations: [1, 1],
+    };
+    let pads = layout.pads(node, [h, w], &window)?;
+    let mut pool_attrs = attrs! { kernel: window.kernel, strides: window.strides, pads: pads, dilations: window.dilations };
+    if mnemonic == "avg_pool" {
+        pool_attrs.extend(attrs! { count_include_pad: false });
+    }
+    let x = node.data(0)?;
+    let x = layout.enter(node, x)?;
+    let y = node.emit(mnemonic, &[x], pool_attrs)?;
+    Ok(Val::Data(layout.leave(node, y)?))
+}

@@ -1,0 +1,55 @@
+//! The probability that an inference goes wrong: the sum of what each ScaleDown with `local` rounding can garble.
+
+use treville_ir::{Func, OpId};
+use treville_llil::{Llil, RoundingMode};
+
+use super::range;
+
+/// What one ScaleDown contributes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeFailure {
+    /// The op.
+    pub op: OpId,
+    /// The model's node that it belongs to.
+    pub loc: String,
+    /// log2 of the probability that one of its elements is garbage.
+    pub log2: f64,
+}
+
+/// The probability of failure of one inference.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Failure {
+    /// Every ScaleDown that can fail.
+    pub nodes: Vec<NodeFailure>,
+    /// log2 of the sum over the nodes; minus infinity where nothing can fail.
+    pub log2: f64,
+}
+
+/// Bounds the probability that a ScaleDown goes wrong in its top bits, under the annotated ranges.
+///
+/// A ScaleDown of n elements with `local` rounding fails with probability at most n * max|x| / 2^k (union bound); `exact` and
+/// `probabilistic` cannot fail. Where no range is known, |x| is taken to be the largest that [`range::misfits`] admits.
+///
+/// # Source
+/// SecureML (Mohassel, Zhang; S&P 2017), theorem 1; DESIGN.md section 3.
+pub fn failure_bound(func: &Func<Llil>) -> Failure {
+    let mut nodes = Vec::new();
+    for (op_id, op) in func
+        .ops()
+        .filter(|(_, op)| op.attrs.get("rounding").and_then(|a| a.as_str()) == Some(RoundingMode::Local.name()))
+    {
+        let ty = func.ty(op.operands[0]);
+        let Some(fixed) = ty.elem.fixed() else { continue };
+        let ring_bits = f64::from(fixed.ring.get());
+        // The ScaleDown's result stands for the same reals.
+        let known = range::of(func, op.operands[0]).or_else(|| range::of(func, op.results[0]));
+        let log2_x = match known {
+            Some(range) => range.magnitude().log2() + f64::from(fixed.frac),
+            None => ring_bits - 1.0 - range::MARGIN.log2(),
+        };
+        let log2 = log2_x + (ty.elements() as f64).log2() - ring_bits;
+        nodes.push(NodeFailure { op: op_id, loc: op.loc.clone(), log2 });
+    }
+    let log2 = nodes.iter().map(|node| node.log2.exp2()).sum::<f64>().log2();
+    Failure { nodes, log2 }
+}

@@ -1,0 +1,7 @@
+//! What is known of a program beside its types: ranges, the probability of failure, and the scale that keeps accuracy.
+
+pub mod calibrate;
+pub mod error;
+pub mod failure;
+pub mod range;
+pub mod scale;

@@ -1,0 +1,148 @@
+//! Ranges: between which reals the values of a tensor lie. They stand in the annotations `range` and `range_origin`.
+
+use treville_ir::{Attr, Diagnostic, Dialect, Func, ValueId};
+use treville_llil::{Llil, comparison_bits};
+
+/// How many times the attained range must fit: room for inputs that calibration has not seen.
+pub const MARGIN: f64 = 4.0;
+
+/// An interval of reals that holds every element of a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The least value.
+    pub low: f64,
+    /// The greatest value.
+    pub high: f64,
+}
+
+impl Range {
+    /// The range that holds nothing; its union with any range is that range.
+    pub const EMPTY: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
+
+    /// The least range that holds the values; NaN is in no range, so it makes the result unbounded.
+    pub fn over(values: impl IntoIterator<Item = f64>) -> Self {
+        let widen = |range: Self, v: f64| {
+            if v.is_nan() {
+                Self { low: f64::NEG_INFINITY, high: f64::INFINITY }
+            } else {
+                range.union(Self { low: v, high: v })
+            }
+        };
+        values.into_iter().fold(Self::EMPTY, widen)
+    }
+
+    /// The least range that holds both.
+    pub fn union(self, other: Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+
+    /// A range that holds this one, with ends that are multiples of a 16th of the power of two above the magnitude.
+    ///
+    /// # Security
+    /// Ranges are public. Coarse ones say little of the samples and weights that they come from.
+    pub fn coarse(self) -> Self {
+        let unit = (self.magnitude().log2().ceil() - 4.0).exp2();
+        if unit.is_normal() {
+            Self { low: (self.low / unit).floor() * unit, high: (self.high / unit).ceil() * unit }
+        } else {
+            self
+        }
+    }
+
+    /// The greatest magnitude in it.
+    pub fn magnitude(self) -> f64 {
+        self.low.abs().max(self.high.abs())
+    }
+
+    /// The greatest of the values and their differences, in magnitude, as integers with `frac` fraction bits.
+    pub fn scaled(self, frac: u8) -> f64 {
+        self.magnitude().max(self.high - self.low) * 2f64.powi(frac.into())
+    }
+}
+
+/// The annotated range of a value.
+pub fn of<D: Dialect>(func: &Func<D>, value: ValueId) -> Option<Range> {
+    match func.annotation(value, "range")?.as_floats()? {
+        &[low, high] => Some(Range { low, high }),
+        _ => None,
+    }
+}
+
+/// Annotates a value with a range that was attained in calibration, made [`Range::coarse`].
+pub fn annotate<D: Dialect>(func: &mut Func<D>, value: ValueId, range: Range) {
+    let range = range.coarse();
+    func.annotate(value, "range", Attr::from([range.low, range.high]));
+    func.annotate(value, "range_origin", Attr::from("calibrated"));
+}
+
+/// Gives a value the range of another one that stands for the same reals.
+pub(crate) fn copy<From: Dialect, To: Dialect>(from: &Func<From>, old: ValueId, to: &mut Func<To>, new: ValueId) {
+    for key in ["range", "range_origin"] {
+        if let Some(attr) = from.annotation(old, key) {
+            to.annotate(new, key, attr.clone());
+        }
+    }
+}
+
+/// Refuses values whose range times [`MARGIN`] does not fit: the ring, and for what is compared the domain of comparison.
+///
+/// One diagnostic a value, at the node where it arises or is compared.
+pub fn misfits(func: &Func<Llil>) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    let mut check = |value: ValueId, bits: u8, node: &str, where_: &str| {
+        let (Some(fixed), Some(range)) = (func.ty(value).elem.fixed(), of(func, value)) else { return };
+        let extent = if where_ == COMPARED {
+            range.scaled(fixed.frac)
+        } else {
+            range.magnitude() * 2f64.powi(fixed.frac.into())
+        };
+        let limit = 2f64.powi(bits.into());
+        if extent.is_nan() || extent * MARGIN > limit {
+            let Range { low, high } = range;
+            faults.push(
+                Diagnostic::error(
+                    "E0601",
+                    format!(
+                        "the values of `{node}` do not fit the ring: {low} to {high} with {} fraction bits",
+                        fixed.frac
+                    ),
+                )
+                .at_node(node, where_)
+                .with_note(format!(
+                    "{MARGIN} times the attained range must stay below 2^{bits}; it needs 2^{:.1}",
+                    (extent * MARGIN).log2()
+                ))
+                .with_help("use a smaller scale (--scale), or inputs of a smaller range"),
+            );
+        }
+    };
+    for (value, arg) in func.args() {
+        check(value, arg.ty.elem.ring().get() - 1, &arg.name, "brought here");
+    }
+    for (_, op) in func.ops() {
+        if matches!(op.def.mnemonic, "relu" | "max_pool" | "arg_max") {
+            let ring = func.ty(op.operands[0]).elem.ring();
+            check(op.operands[0], comparison_bits(ring), &op.loc, COMPARED);
+        }
+        check(op.results[0], func.ty(op.results[0]).elem.ring().get() - 1, &op.loc, "computed here");
+    }
+    faults
+}
+
+const COMPARED: &str = "compared here";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_their_values() {
+        assert_eq!(Range::over([1.0, -3.0, 2.0]), Range { low: -3.0, high: 2.0 });
+        assert_eq!(Range::over([1.0, f64::NAN]).magnitude(), f64::INFINITY);
+        assert_eq!(Range { low: -3.0, high: 2.0 }.scaled(3), 40.0);
+        assert_eq!(Range { low: -2.51, high: 3.99 }.coarse(), Range { low: -2.75, high: 4.0 });
+        assert_eq!(Range { low: 0.0, high: 0.0 }.coarse(), Range { low: 0.0, high: 0.0 });
+        assert_eq!(Range { low: -4.0, high: 4.0 }.coarse(), Range { low: -4.0, high: 4.0 });
+        assert_eq!(Range { low: 2.0, high: 3.0 }.scaled(3), 24.0);
+    }
+}

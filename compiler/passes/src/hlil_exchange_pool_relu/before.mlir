@@ -1,0 +1,7 @@
+// The ReLU runs on a quarter of the elements afterwards.
+"func.func"() ({
+^bb0(%x: tensor<1x3x4x4x!hlil.secret<f32>>):
+  %0 = "hlil.relu"(%x) : (tensor<1x3x4x4x!hlil.secret<f32>>) -> tensor<1x3x4x4x!hlil.secret<f32>> loc("relu")
+  %1 = "hlil.max_pool"(%0) {kernel = [2, 2], strides = [2, 2], pads = [0, 0, 0, 0], dilations = [1, 1]} : (tensor<1x3x4x4x!hlil.secret<f32>>) -> tensor<1x3x2x2x!hlil.secret<f32>> loc("pool")
+  "func.return"(%1) : (tensor<1x3x2x2x!hlil.secret<f32>>) -> ()
+}) {arg_attrs = [{hlil.kind = "input", hlil.name = "x", hlil.owner = "client"}], function_type = (tensor<1x3x4x4x!hlil.secret<f32>>) -> tensor<1x3x2x2x!hlil.secret<f32>>, res_attrs = [{hlil.name = "y0", hlil.owner = ["client"], hlil.post = "none"}], sym_name = "main"} : () -> ()

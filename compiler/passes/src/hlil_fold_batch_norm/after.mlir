@@ -1,0 +1,17 @@
+"func.func"() ({
+^bb0(%x: tensor<1x2x4x4x!hlil.secret<f32>>, %w: tensor<3x2x1x1x!hlil.secret<f32>>, %b: tensor<3x1x1x!hlil.secret<f32>>, %s: tensor<3x!hlil.secret<f32>>, %o: tensor<3x!hlil.secret<f32>>, %m: tensor<3x!hlil.secret<f32>>, %v: tensor<3x!hlil.secret<f32>>):
+  %0 = "hlil.constant"() {shape = [], values = [0.001]} : () -> tensor<f32> loc("norm")
+  %1 = "hlil.add"(%v, %0) : (tensor<3x!hlil.secret<f32>>, tensor<f32>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %2 = "hlil.rsqrt"(%1) : (tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %3 = "hlil.mul"(%s, %2) : (tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %4 = "hlil.reshape"(%3) {shape = [3, 1, 1, 1]} : (tensor<3x!hlil.secret<f32>>) -> tensor<3x1x1x1x!hlil.secret<f32>> loc("norm")
+  %5 = "hlil.mul"(%w, %4) : (tensor<3x2x1x1x!hlil.secret<f32>>, tensor<3x1x1x1x!hlil.secret<f32>>) -> tensor<3x2x1x1x!hlil.secret<f32>> loc("norm")
+  %6 = "hlil.conv"(%x, %5) {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1 : i64} : (tensor<1x2x4x4x!hlil.secret<f32>>, tensor<3x2x1x1x!hlil.secret<f32>>) -> tensor<1x3x4x4x!hlil.secret<f32>> loc("conv")
+  %7 = "hlil.reshape"(%b) {shape = [3]} : (tensor<3x1x1x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %8 = "hlil.sub"(%m, %7) : (tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %9 = "hlil.mul"(%8, %3) : (tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %10 = "hlil.sub"(%o, %9) : (tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %11 = "hlil.reshape"(%10) {shape = [1, 3, 1, 1]} : (tensor<3x!hlil.secret<f32>>) -> tensor<1x3x1x1x!hlil.secret<f32>> loc("norm")
+  %12 = "hlil.add"(%6, %11) : (tensor<1x3x4x4x!hlil.secret<f32>>, tensor<1x3x1x1x!hlil.secret<f32>>) -> tensor<1x3x4x4x!hlil.secret<f32>> loc("norm")
+  "func.return"(%12) : (tensor<1x3x4x4x!hlil.secret<f32>>) -> ()
+}) {arg_attrs = [{hlil.kind = "input", hlil.name = "x", hlil.owner = "client"}, {hlil.kind = "weight", hlil.name = "w", hlil.owner = "server"}, {hlil.kind = "weight", hlil.name = "b", hlil.owner = "server"}, {hlil.kind = "weight", hlil.name = "s", hlil.owner = "server"}, {hlil.kind = "weight", hlil.name = "o", hlil.owner = "server"}, {hlil.kind = "weight", hlil.name = "m", hlil.owner = "server"}, {hlil.kind = "weight", hlil.name = "v", hlil.owner = "server"}], function_type = (tensor<1x2x4x4x!hlil.secret<f32>>, tensor<3x2x1x1x!hlil.secret<f32>>, tensor<3x1x1x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>) -> tensor<1x3x4x4x!hlil.secret<f32>>, res_attrs = [{hlil.name = "y0", hlil.owner = ["client"], hlil.post = "none"}], sym_name = "main"} : () -> ()

@@ -1,0 +1,154 @@
+//! `hlil-fold-batch-norm`: batch normalisation becomes part of the linear op before it.
+//!
+//! With a = scale / sqrt(variance + epsilon), batch_norm(x) = x * a + (offset - mean * a), channel by channel. After a conv or matmul with
+//! filter w, and a bias b if there is one, this is the conv with filter w * a, and bias (b - mean) * a + offset. Where the conv's or the
+//! bias's value has other users, or where there is no linear op above, the two channel-wise ops are left in the program.
+//!
+//! All of a and the new weights are HLIL ops on weights; `hlil-fold-constants` turns them into recipes. A batch norm whose parameters
+//! depend on an input is left alone.
+
+use treville_hlil::Hlil;
+use treville_ir::{Attrs, Diagnostic, Func, Op, Rewriter, Uses, ValueId, attrs};
+
+use crate::analysis::range;
+use crate::{Domain, Example, Level, Module, Options, Pass, dce, origin::Origin};
+
+/// The pass.
+pub static PASS: Pass = Pass {
+    name: "hlil-fold-batch-norm",
+    summary: "folds batch normalisation into the weights of the linear op before it",
+    takes: &[Level::Hlil],
+    domain: Domain::Real,
+    example: Example { before: include_str!("before.mlir"), after: include_str!("after.mlir") },
+    run,
+};
+
+fn run(module: Module, _: &Options) -> Result<Module, Vec<Diagnostic>> {
+    let Module::Hlil(func, weights) = module else { return Ok(module) };
+    let folder = Folder { func: &func, uses: func.uses(), origins: Origin::of_values(&func) };
+    let func = func.rewrite(|rw, _, op| folder.fold(rw, op)).map_err(|e| vec![e])?;
+    Ok(Module::Hlil(dce::without_dead_code(&func), weights))
+}
+
+struct Folder<'a> {
+    func: &'a Func<Hlil>,
+    uses: Uses,
+    origins: Vec<Origin>,
+}
+
+/// The linear op, and the bias between it and the batch norm.
+struct Linear<'a> {
+    op: &'a Op<Hlil>,
+    /// The axis of the filter that is the output channel.
+    filter_axis: usize,
+    bias: Option<ValueId>,
+}
+
+impl Folder<'_> {
+    fn fold(&self, rw: &mut Rewriter<'_, Hlil>, op: &Op<Hlil>) -> Result<Option<Vec<ValueId>>, Diagnostic> {
+        if op.def.mnemonic != "batch_norm" || !op.operands[1..].iter().all(|v| self.is_fixed(*v)) {
+            return Ok(None);
+        }
+        let mut emit = Emit { rw, loc: &op.loc };
+        let parameters = emit.rw.get_all(&op.operands[1..])?;
+        let &[scale, offset, mean, variance] = parameters.as_slice() else { return Ok(None) };
+        let epsilon = emit.scalar(op.attrs["epsilon"].as_float().unwrap_or(0.0))?;
+        let shifted = emit.op("add", &[variance, epsilon])?;
+        let deviation = emit.op("rsqrt", &[shifted])?;
+        let factor = emit.op("mul", &[scale, deviation])?;
+
+        let rank = self.func.ty(op.operands[0]).rank();
+        let linear = self.linear_above(op.operands[0]);
+        let (x, mean) = match &linear {
+            Some(Linear { op: above, filter_axis, bias }) => {
+                let (x, filter) = (emit.rw.get(above.operands[0])?, emit.rw.get(above.operands[1])?);
+                let spread = emit.along(factor, *filter_axis, self.func.ty(above.operands[1]).rank())?;
+                let filter = emit.op("mul", &[filter, spread])?;
+                let product = emit.rw.push(above.def, &[x, filter], above.attrs.clone(), &above.loc)?;
+                let mean = match bias {
+                    None => mean,
+                    Some(bias) => {
+                        let bias = emit.flat(*bias, self.func)?;
+                        emit.op("sub", &[mean, bias])?
+                    }
+                };
+                (product, mean)
+            }
+            None => {
+                let x = emit.rw.get(op.operands[0])?;
+                let spread = emit.along(factor, 1, rank)?;
+                (emit.op("mul", &[x, spread])?, mean)
+            }
+        };
+        let moved = emit.op("mul", &[mean, factor])?;
+        let bias = emit.op("sub", &[offset, moved])?;
+        let bias = emit.along(bias, 1, rank)?;
+        let result = emit.op("add", &[x, bias])?;
+        range::copy(self.func, op.results[0], emit.rw.func_mut(), result);
+        Ok(Some(vec![result]))
+    }
+
+    /// The linear op that nothing but the batch norm uses, through a channel-wise bias that nothing else uses.
+    fn linear_above(&self, x: ValueId) -> Option<Linear<'_>> {
+        let (_, op) = self.func.defining_op(x).filter(|_| self.uses.of(x).len() == 1)?;
+        let filter_axis = match op.def.mnemonic {
+            "conv" => 0,
+            "matmul" => 1,
+            "add" => {
+                let &[a, b] = op.operands.as_slice() else { return None };
+                let (y, bias) = if self.is_fixed(b) { (a, b) } else { (b, a) };
+                let linear = self.linear_above(y).filter(|linear| linear.bias.is_none())?;
+                let channel_wise = self.is_fixed(bias)
+                    && self.func.ty(y) == self.func.ty(x)
+                    && self.is_channel_wise(bias, self.func.ty(x).rank());
+                return channel_wise.then_some(Linear { bias: Some(bias), ..linear });
+            }
+            _ => return None,
+        };
+        self.is_fixed(op.operands[1]).then_some(Linear { op, filter_axis, bias: None })
+    }
+
+    /// Whether a value broadcasts along axis 1 of a tensor of this rank and no other.
+    fn is_channel_wise(&self, bias: ValueId, rank: usize) -> bool {
+        let shape = &self.func.ty(bias).shape;
+        let axis = |i: usize| i + rank - shape.len();
+        shape.len() <= rank && (0..shape.len()).all(|i| shape[i] == 1 || axis(i) == 1)
+    }
+
+    fn is_fixed(&self, value: ValueId) -> bool {
+        self.origins[value.index()].is_fixed()
+    }
+}
+
+/// Appends ops of one node.
+struct Emit<'r, 'a, 'l> {
+    rw: &'r mut Rewriter<'a, Hlil>,
+    loc: &'l str,
+}
+
+impl Emit<'_, '_, '_> {
+    fn op(&mut self, op: &str, operands: &[ValueId]) -> Result<ValueId, Diagnostic> {
+        self.rw.push(op, operands, Attrs::new(), self.loc)
+    }
+
+    fn scalar(&mut self, value: f64) -> Result<ValueId, Diagnostic> {
+        self.rw.push("constant", &[], attrs! { shape: Vec::<i64>::new(), values: [value] }, self.loc)
+    }
+
+    fn reshape(&mut self, x: ValueId, shape: Vec<i64>) -> Result<ValueId, Diagnostic> {
+        self.rw.push("reshape", &[x], attrs! { shape: shape }, self.loc)
+    }
+
+    /// A vector along one axis of a tensor of this rank.
+    fn along(&mut self, vector: ValueId, axis: usize, rank: usize) -> Result<ValueId, Diagnostic> {
+        let mut shape = vec![1; rank];
+        shape[axis] = self.rw.func().ty(vector).elements() as i64;
+        self.reshape(vector, shape)
+    }
+
+    /// A channel-wise bias as a vector.
+    fn flat(&mut self, bias: ValueId, old: &Func<Hlil>) -> Result<ValueId, Diagnostic> {
+        let value = self.rw.get(bias)?;
+        self.reshape(value, vec![old.ty(bias).elements() as i64])
+    }
+}

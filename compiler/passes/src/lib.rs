@@ -1,0 +1,33 @@
+//! Passes and their manager: what happens to a program between the front end and the code generator.
+//!
+//! - [`Module`] is what passes work on: a function of HLIL or LLIL, and the weights beside it.
+//! - [`PASSES`] is the table of passes, [`PIPELINES`] that of their standard sequences, [`resolve`] finds both by name.
+//! - [`Manager`] runs passes, verifies, times and shows what they do; [`run_passes`] is the short form.
+//! - [`analysis`] knows ranges, the probability of failure, and the scale that keeps accuracy.
+//! - [`encode_inputs`], [`encode_weights`] and [`decode_results`] lead from reals to the ring and back.
+//!
+//! A pass is a pure function of module and options, one folder each; its module page states its rules and their domain.
+//! Deliberately absent: cost models and equality saturation (they come with the backends that price them).
+#![forbid(unsafe_code)]
+
+pub mod analysis;
+pub mod canonicalize;
+pub mod dce;
+mod encode;
+pub mod hlil_exchange_pool_relu;
+pub mod hlil_fold_batch_norm;
+pub mod hlil_fold_constants;
+pub mod hlil_to_llil;
+pub mod llil_lazy_scale_down;
+pub mod llil_liveness;
+mod manager;
+mod module;
+mod origin;
+mod pass;
+mod recipe;
+
+pub use encode::{decode_results, decode_tensor, encode_inputs, encode_weights};
+pub use llil_liveness::peak_live_bytes;
+pub use manager::{Manager, Observer, PassError, Timing, run_passes};
+pub use module::{Level, Module};
+pub use pass::{Domain, Example, Options, PASSES, PIPELINES, Pass, Pipeline, pass, resolve};

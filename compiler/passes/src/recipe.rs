@@ -1,0 +1,67 @@
+//! Recipes: parts of a function that need weights only become new weights.
+
+use treville_hlil::{Elem, Hlil, Weights, WeightsError};
+use treville_ir::{Arg, ArgKind, Diagnostic, Func, FuncResult, Rewriter, TensorType, ValueId, attrs};
+
+/// The name itself, or with a number behind it where the store has it already.
+pub(crate) fn unused_name(weights: &Weights, name: &str) -> String {
+    let numbered = (2..).map(|n| format!("{name}.{n}"));
+    let free = std::iter::once(name.to_string()).chain(numbered).find(|name| !weights.contains(name));
+    free.expect("invariant: the numbers do not end")
+}
+
+/// Adds a second name for a weight.
+pub(crate) fn add_alias(weights: &mut Weights, alias: &str, name: &str, arg: &Arg<Elem>) -> Result<(), Diagnostic> {
+    let mut func = Func::<Hlil>::new("recipe");
+    let x = func.add_arg(Arg::new(name, arg.ty.clone(), &arg.owner, ArgKind::Weight));
+    let shape: Vec<i64> = arg.ty.shape.iter().map(|&size| size as i64).collect();
+    let y = func.push1("reshape", &[x], attrs! { shape: shape }, name)?;
+    func.set_results(vec![FuncResult::new(y, alias, &arg.owner)]);
+    add(weights, alias, func)
+}
+
+/// Adds the recipe of `value`, which depends on weights only, and returns the new weight's name and type.
+///
+/// The name is that of the first weight in it, with `.folded` behind it.
+pub(crate) fn add_value(
+    weights: &mut Weights,
+    func: &Func<Hlil>,
+    value: ValueId,
+    owner: &str,
+) -> Result<(String, TensorType<Elem>), Diagnostic> {
+    let cone = cone(func, value, owner)?;
+    let first = cone.args().next().map_or("constant", |(_, arg)| &arg.name);
+    let name = unused_name(weights, &format!("{}.folded", first.split(".folded").next().unwrap_or(first)));
+    add(weights, &name, cone)?;
+    Ok((name, func.ty(value).clone()))
+}
+
+/// The part of a function that computes `value`, as a function of the weights in it.
+pub(crate) fn cone(func: &Func<Hlil>, value: ValueId, owner: &str) -> Result<Func<Hlil>, Diagnostic> {
+    let mut whole = func.clone();
+    whole.set_results(vec![FuncResult::new(value, "y", owner)]);
+    let mut rw = Rewriter::new(&whole);
+    let mut needed = vec![false; func.values().len()];
+    needed[value.index()] = true;
+    for (_, op) in func.ops().rev() {
+        if op.results.iter().any(|v| needed[v.index()]) {
+            op.operands.iter().for_each(|v| needed[v.index()] = true);
+        }
+    }
+    for (arg, _) in func.args().filter(|(v, _)| needed[v.index()]) {
+        rw.copy_arg(arg);
+    }
+    for (id, _) in func.ops().filter(|(_, op)| op.results.iter().any(|v| needed[v.index()])) {
+        rw.copy(id)?;
+    }
+    rw.finish()
+}
+
+fn add(weights: &mut Weights, name: &str, func: Func<Hlil>) -> Result<(), Diagnostic> {
+    let inputs = func.args().map(|(_, arg)| arg.name.clone()).collect();
+    weights.add_recipe(name, func, inputs).map_err(|e: WeightsError| {
+        Diagnostic::error("E0304", format!("weights cannot be folded: {e}"))
+            .at_node(name, "here")
+            .with_help("is the weights file the one of this program?")
+    })
+}

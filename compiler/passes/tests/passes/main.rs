@@ -1,0 +1,17 @@
+//! Tests of the passes, one file a pass, named like it.
+//!
+//! Semantics are compared through the reference evaluators on generated networks ([`net::random`]); seeds are fixed and in every message.
+
+mod analysis;
+mod canonicalize;
+mod dce;
+mod examples;
+mod hlil_exchange_pool_relu;
+mod hlil_fold_batch_norm;
+mod hlil_fold_constants;
+mod hlil_to_llil;
+mod llil_lazy_scale_down;
+mod llil_liveness;
+mod manager;
+mod net;
+mod pipeline;

@@ -1,0 +1,98 @@
+//! Errors of a party program and their exit codes.
+
+use std::path::PathBuf;
+
+use treville_net::NetError;
+use treville_protocol::ProtocolError;
+
+/// Exit codes of `treville` and of party programs: DESIGN section 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Ok = 0,
+    /// A failure that has no code of its own.
+    Failure = 1,
+    /// The command line or an input file is wrong.
+    Usage = 2,
+    /// The model cannot be compiled.
+    Unsupported = 3,
+    /// A value does not fit the ring, or the failure bound is exceeded.
+    Range = 4,
+    /// A peer, TLS or the handshake failed.
+    Peer = 5,
+    /// Results differ where they must agree.
+    Mismatch = 6,
+    /// Somebody tampered with a message or a program.
+    Tampering = 7,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        (exit as u8).into()
+    }
+}
+
+/// Why a party program ended without its result.
+#[derive(Debug, thiserror::Error)]
+pub enum PartyError {
+    /// An argument is missing or does not fit the program.
+    #[error("{0}")]
+    Usage(String),
+    /// A file cannot be read or written.
+    #[error("{path}: {reason}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// An input tensor does not fit the program.
+    #[error("input `{name}`: {reason}")]
+    Input {
+        /// The input's name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The weights are not those of the program.
+    #[error("weights file {path}: {reason}", path = path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The manifest inside the program is damaged, or of another version.
+    #[error("manifest: {0}")]
+    Manifest(String),
+    /// A peer, TLS or the handshake failed.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The protocol failed.
+    #[error(transparent)]
+    Protocol(ProtocolError),
+}
+
+impl From<ProtocolError> for PartyError {
+    fn from(error: ProtocolError) -> Self {
+        match error {
+            ProtocolError::Net(net) => PartyError::Net(net),
+            other => PartyError::Protocol(other),
+        }
+    }
+}
+
+impl PartyError {
+    /// The exit code that tells this error apart.
+    pub fn exit(&self) -> Exit {
+        match self {
+            PartyError::Usage(_) | PartyError::Input { .. } => Exit::Usage,
+            PartyError::File { .. } | PartyError::Manifest(_) => Exit::Failure,
+            PartyError::Weights { .. } | PartyError::Net(_) => Exit::Peer,
+            PartyError::Protocol(ProtocolError::Domain { .. }) => Exit::Range,
+            PartyError::Protocol(ProtocolError::Malformed { .. }) => Exit::Peer,
+            PartyError::Protocol(_) => Exit::Failure,
+        }
+    }
+}

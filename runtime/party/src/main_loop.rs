@@ -1,0 +1,161 @@
+//! From arguments to result files.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use treville_net::handshake::Hello;
+use treville_net::keys::Identity;
+use treville_net::parties::Parties;
+use treville_net::{Shape, Shaped};
+use treville_net::tls::{TlsConfig, connect};
+use treville_net::{NetError, Tag, Transport};
+use treville_protocol::{Env, Protocol, Session};
+
+use crate::files::write_whole;
+use crate::{Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, Program, Samples, SessionData, WeightFile, run_session, write_npy};
+
+/// The entry point of a generated party program.
+pub fn main<P: Protocol, G: Program<P>>(manifest: &str, program: &G) -> ExitCode {
+    let args = match PartyArgs::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            // Nothing is left to be done if even the message cannot be printed.
+            let _ = e.print();
+            return if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) { Exit::Ok } else { Exit::Usage }.into();
+        }
+    };
+    match Manifest::parse(manifest).and_then(|manifest| play::<P, G>(&manifest, program, &args)) {
+        Ok(()) => Exit::Ok.into(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit().into()
+        }
+    }
+}
+
+fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &PartyArgs) -> Result<(), PartyError> {
+    if args.describe {
+        println!("{}", serde_json::to_string_pretty(manifest).map_err(|e| PartyError::Manifest(e.to_string()))?);
+        return Ok(());
+    }
+    let role = args.role.as_str();
+    let roles: Vec<&str> = manifest.parties.iter().map(|p| p.role.as_str()).collect();
+    if !roles.contains(&role) {
+        return Err(PartyError::Usage(format!("there is no role `{role}`; this program has: {}", roles.join(", "))));
+    }
+    let shape = args.net.as_deref().map(|text| text.parse::<Shape>()).transpose().map_err(|e| PartyError::Usage(e.to_string()))?;
+
+    // Everything that can fail without the peers fails before they are called.
+    let mut arrays = Vec::new();
+    for input in &args.input {
+        let (name, path) = input.split_once('=').unwrap_or(("", input));
+        arrays.extend(crate::read_inputs(Path::new(path), name)?);
+    }
+    let samples = Samples::new(manifest, role, arrays)?;
+    let weights = args.weights.as_deref().map(WeightFile::read).transpose()?;
+    let data = SessionData { manifest, role, weights: weights.as_ref(), samples: &samples };
+    data.check()?;
+    if let Some(parent) = args.output.as_deref().and_then(Path::parent).filter(|p| !p.as_os_str().is_empty() && !p.is_dir()) {
+        return Err(PartyError::File { path: parent.into(), reason: "no such directory for the output".into() });
+    }
+    let parties = read_parties(&args.parties)?.in_roles(&roles).map_err(|e| PartyError::File { path: args.parties.clone(), reason: e.to_string() })?;
+    let me = parties.by_role(role).ok_or_else(|| PartyError::Usage(format!("{} has no party for role `{role}`", args.parties.display())))?;
+    let hello = Hello {
+        backend: manifest.backend.clone(),
+        program_hash: hash(&manifest.program_hash)?,
+        weights_commitment: hash(&manifest.weights_commitment)?,
+        rings: format!("ring {} bits, scale {}, {} rounding", manifest.ring_bits, manifest.scale, manifest.rounding),
+        parties_hash: parties.hash(),
+        attestation: None,
+    };
+    let mut config = TlsConfig::new(read_identity(&args.keys, role)?, parties, me);
+    config.timing.silence = Duration::from_secs(args.timeout.max(1));
+    config.timing.ping = config.timing.silence / 4;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| PartyError::Usage(format!("cannot start a runtime: {e}")))?;
+    let (results, report) = runtime.block_on(async {
+        let transport: Arc<dyn Transport> = match (connect(config, hello).await?, shape) {
+            (tls, Some(shape)) => Arc::new(Shaped::new(tls, shape)),
+            (tls, None) => Arc::new(tls),
+        };
+        let outcome = session::<P, G>(&transport, program, &data, args).await;
+        if let Err(error) = &outcome
+            && !matches!(error, PartyError::Net(_))
+        {
+            transport.abort(NetError::Stopped { at: Tag { op: Tag::CONTROL, inference: 0, step: 0 }, reason: error.to_string() });
+        }
+        // Whatever this party still has to say must be out before it exits.
+        let closed = transport.close().await;
+        let done = outcome?;
+        closed?;
+        Ok::<_, PartyError>(done)
+    })?;
+
+    write_outputs(manifest, role, &results, args.output.as_deref())?;
+    if let Some(path) = &args.report {
+        let text = serde_json::to_string_pretty(&report).map_err(|e| PartyError::File { path: path.clone(), reason: e.to_string() })?;
+        write_whole(path, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+type Results = Vec<Vec<Option<Decoded>>>;
+
+async fn session<P: Protocol, G: Program<P>>(transport: &Arc<dyn Transport>, program: &G, data: &SessionData<'_>, args: &PartyArgs) -> Result<(Results, PartyReport), PartyError> {
+    let manifest = data.manifest;
+    let mut session = Session::<P>::new(Env { transport: transport.clone(), recorder: None, audit: None }, manifest.ring()?)?;
+    if args.progress {
+        let nodes: Vec<String> = manifest.ops.iter().map(|o| o.node.clone()).collect();
+        session.on_progress(Box::new(move |op| eprintln!("progress: {}", nodes.get(op as usize).map_or("", String::as_str))));
+    }
+    let start = Instant::now();
+    let results = run_session(&session, transport.as_ref(), program, data).await?;
+    Ok((results, PartyReport::new(data.role, start.elapsed().as_secs_f64(), &session.reports())))
+}
+
+fn read_parties(path: &Path) -> Result<Parties, PartyError> {
+    let fail = |reason: String| PartyError::File { path: path.into(), reason };
+    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    Parties::parse(&text).map_err(|e| fail(e.to_string()))
+}
+
+fn read_identity(folder: &Path, role: &str) -> Result<Identity, PartyError> {
+    let read = |kind: &str| {
+        let path = folder.join(format!("{role}.{kind}.pem"));
+        std::fs::read_to_string(&path).map_err(|e| PartyError::File { path, reason: format!("{e}; `treville keys init` makes keys") })
+    };
+    Identity::from_pem(&read("cert")?, &read("key")?).map_err(|e| PartyError::File { path: folder.into(), reason: e.to_string() })
+}
+
+fn hash(hex: &str) -> Result<[u8; 32], PartyError> {
+    let parse = || blake3::Hash::from_hex(hex).ok().map(|h| *h.as_bytes());
+    parse().ok_or_else(|| PartyError::Manifest(format!("`{hex}` is not a hash")))
+}
+
+/// Where the result `name` goes if there are `n_results` for one role: the name is put before the ending if there are several.
+pub fn output_path(path: &Path, name: &str, n_results: usize) -> PathBuf {
+    if n_results <= 1 {
+        return path.to_path_buf();
+    }
+    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let ending = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    path.with_file_name(format!("{}.{safe}{ending}", path.file_stem().unwrap_or_default().to_string_lossy()))
+}
+
+/// Writes what `role` learned: N inferences along the first axis.
+fn write_outputs(manifest: &Manifest, role: &str, results: &Results, path: Option<&Path>) -> Result<(), PartyError> {
+    let mine: Vec<usize> = (0..manifest.outputs.len()).filter(|&o| manifest.outputs[o].owners.iter().any(|r| r == role)).collect();
+    for &o in &mine {
+        let values: Vec<&crate::Array> = results.iter().filter_map(|r| r[o].as_ref().map(|d| &d.value)).collect();
+        let array = crate::Array::stack(&values);
+        match path {
+            Some(path) => write_npy(&output_path(path, &manifest.outputs[o].name, mine.len()), &array)?,
+            None => println!("{}: {array}", manifest.outputs[o].name),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,267 @@
+//! Running a program: one method for each LLIL operation, with its time, bytes and rounds.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use treville_net::{NetError, Party, Tag, Transport};
+use treville_prg::SESSION_INFERENCE;
+use treville_ring::{ConvSpec, RingBits, RingTensor, Window, tensor};
+
+use crate::{Bilinear, Cx, Env, Protocol, ProtocolError, Result, ScaleDown, Traffic};
+
+/// One party's side of a session: the protocol, its transport, and what has been measured.
+pub struct Session<P: Protocol> {
+    protocol: P,
+    transport: Arc<dyn Transport>,
+    ring: RingBits,
+    depth: AtomicU32,
+    reports: Mutex<BTreeMap<u32, OpReport>>,
+    progress: Option<Box<dyn Fn(u32) + Send + Sync>>,
+}
+
+/// What one party measured of one operation, over set-up and all inferences so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpReport {
+    /// Wall time.
+    pub time: Duration,
+    /// Payload bytes that this party sent.
+    pub sent: Traffic,
+    /// By inference ([`SESSION_INFERENCE`] for set-up): the longest chain of dependent messages that had reached this party when the operation ended.
+    pub depth_after: BTreeMap<u32, u32>,
+}
+
+/// An operand of a program: a secret, or a public constant.
+#[derive(Clone, Debug)]
+pub enum Operand<S> {
+    /// Held by the protocol.
+    Secret(S),
+    /// Known to all.
+    Public(RingTensor),
+}
+
+impl<P: Protocol> Session<P> {
+    /// Starts the protocol over the transport in `env`, after the handshake.
+    pub fn new(env: Env, ring: RingBits) -> Result<Self> {
+        let transport = env.transport.clone();
+        Ok(Session { protocol: P::new(env)?, transport, ring, depth: AtomicU32::new(0), reports: Mutex::default(), progress: None })
+    }
+
+    /// Calls `progress` with the number of each operation that ends.
+    pub fn on_progress(&mut self, progress: Box<dyn Fn(u32) + Send + Sync>) {
+        self.progress = Some(progress);
+    }
+
+    /// The part of the session that does not depend on an inference: weights are shared and prepared.
+    pub fn setup(&self) -> Exec<'_, P> {
+        Exec { session: self, inference: SESSION_INFERENCE }
+    }
+
+    /// The inference number `index`. Each index is used once in a session: the masks depend on it.
+    pub fn inference(&self, index: u32) -> Exec<'_, P> {
+        Exec { session: self, inference: index }
+    }
+
+    /// What this party measured, by operation.
+    pub fn reports(&self) -> BTreeMap<u32, OpReport> {
+        self.reports.lock().expect("invariant: no holder of the lock panics").clone()
+    }
+
+    /// The longest chain of dependent messages so far.
+    pub fn depth(&self) -> u32 {
+        self.depth.load(Ordering::Relaxed)
+    }
+}
+
+/// The operations of LLIL, for one inference or for the set-up of a session.
+///
+/// `op` is the operation's number in the program; all parties use the same. Results are in standard layout.
+pub struct Exec<'s, P: Protocol> {
+    session: &'s Session<P>,
+    inference: u32,
+}
+
+type Value<P> = Operand<<P as Protocol>::Secret>;
+
+impl<'s, P: Protocol> Exec<'s, P> {
+    /// This party.
+    pub fn me(&self) -> Party {
+        self.session.transport.me()
+    }
+
+    /// The protocol beneath.
+    pub fn protocol(&self) -> &'s P {
+        &self.session.protocol
+    }
+
+    /// Runs one operation in a fresh context that continues the chain of messages, and books what it cost.
+    async fn measured<T>(&self, op: u32, run: impl AsyncFnOnce(&Cx<'s>) -> Result<T>) -> Result<T> {
+        let session = self.session;
+        // Nothing in the set-up depends on anything else in it.
+        let depth = if self.inference == SESSION_INFERENCE { 0 } else { session.depth() };
+        let cx = Cx::new(session.transport.as_ref(), op, self.inference, session.ring, depth);
+        let start = Instant::now();
+        let result = run(&cx).await.map_err(|error| self.stopped(op, error))?;
+        let depth = session.depth.fetch_max(cx.depth(), Ordering::Relaxed).max(cx.depth());
+        let mut reports = session.reports.lock().expect("invariant: no holder of the lock panics");
+        let report = reports.entry(op).or_default();
+        report.time += start.elapsed();
+        report.sent += &cx.sent();
+        report.depth_after.insert(self.inference, depth);
+        drop(reports);
+        if let Some(progress) = &session.progress {
+            progress(op);
+        }
+        Ok(result)
+    }
+
+    /// Ends the session for all parties: a party that went on alone would wait for ever.
+    fn stopped(&self, op: u32, error: ProtocolError) -> ProtocolError {
+        if !matches!(error, ProtocolError::Net(_)) {
+            let at = Tag { op, inference: self.inference, step: 0 };
+            self.session.transport.abort(NetError::Stopped { at, reason: error.public_reason() });
+        }
+        error
+    }
+
+    /// A purely local operation: `on_secret` for secrets, `on_public` where all operands are public.
+    async fn local(&self, op: u32, xs: &[&Value<P>], shape: &[usize], f: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync)) -> Result<Value<P>> {
+        self.measured(op, async |_| {
+            let publics: Option<Vec<&RingTensor>> = xs.iter().map(|x| if let Operand::Public(c) = x { Some(c) } else { None }).collect();
+            if let Some(publics) = publics {
+                return Ok(Operand::Public(f(&publics)));
+            }
+            let secrets: Vec<P::Secret> = xs.iter().map(|x| self.secret(x)).collect();
+            Ok(Operand::Secret(self.protocol().linear(&secrets.iter().collect::<Vec<_>>(), shape, f)))
+        })
+        .await
+    }
+
+    fn secret(&self, x: &Value<P>) -> P::Secret {
+        match x {
+            Operand::Secret(s) => s.clone(),
+            Operand::Public(c) => self.protocol().constant(c),
+        }
+    }
+
+    /// Shares the tensor of `owner`, who alone passes a value.
+    pub async fn input(&self, op: u32, owner: Party, shape: &[usize], value: Option<RingTensor>) -> Result<Value<P>> {
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().input(cx, owner, shape, value).await?))).await
+    }
+
+    /// A public constant.
+    pub fn constant(&self, value: RingTensor) -> Value<P> {
+        Operand::Public(value)
+    }
+
+    /// Makes `w` ready to be the second operand of products.
+    pub async fn prepare(&self, op: u32, w: &Value<P>) -> Result<P::Weights> {
+        self.measured(op, async |cx| self.protocol().prepare(cx, &self.secret(w)).await).await
+    }
+
+    /// Makes several operands ready at once, in the rounds of one.
+    pub async fn prepare_all(&self, ws: &[(u32, &Value<P>)]) -> Result<Vec<P::Weights>> {
+        futures_util::future::try_join_all(ws.iter().map(|(op, w)| self.prepare(*op, w))).await
+    }
+
+    /// `llil.matmul`.
+    pub async fn matmul(&self, op: u32, x: &Value<P>, w: &P::Weights) -> Result<Value<P>> {
+        self.bilinear(op, &Bilinear::MatMul, x, w).await
+    }
+
+    /// `llil.conv`.
+    pub async fn conv(&self, op: u32, x: &Value<P>, w: &P::Weights, spec: &ConvSpec) -> Result<Value<P>> {
+        self.bilinear(op, &Bilinear::Conv(spec.clone()), x, w).await
+    }
+
+    async fn bilinear(&self, op: u32, kind: &Bilinear, x: &Value<P>, w: &P::Weights) -> Result<Value<P>> {
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().bilinear(cx, kind, &self.secret(x), w).await?))).await
+    }
+
+    /// `llil.mul`: elementwise with broadcasting to `shape`.
+    pub async fn mul(&self, op: u32, x: &Value<P>, y: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+        match (x, y) {
+            (x, Operand::Public(c)) | (Operand::Public(c), x) => self.local(op, &[x], shape, &|xs| treville_ring::mul(xs[0], c)).await,
+            (Operand::Secret(x), Operand::Secret(y)) => {
+                let spread = |s| self.protocol().linear(&[s], shape, &|xs| tensor::broadcast_to(xs[0], shape));
+                self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().mul(cx, &spread(x), &spread(y)).await?))).await
+            }
+        }
+    }
+
+    /// `llil.add` with broadcasting to `shape`.
+    pub async fn add(&self, op: u32, x: &Value<P>, y: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x, y], shape, &|xs| treville_ring::add(xs[0], xs[1])).await
+    }
+
+    /// `llil.sub` with broadcasting to `shape`.
+    pub async fn sub(&self, op: u32, x: &Value<P>, y: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x, y], shape, &|xs| treville_ring::sub(xs[0], xs[1])).await
+    }
+
+    /// `llil.neg`.
+    pub async fn neg(&self, op: u32, x: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| treville_ring::neg(xs[0])).await
+    }
+
+    /// `llil.scale_up`: times 2^shift.
+    pub async fn scale_up(&self, op: u32, x: &Value<P>, shift: u32, shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| treville_ring::scale(xs[0], 1u64 << shift)).await
+    }
+
+    /// `llil.scale_down`.
+    pub async fn scale_down(&self, op: u32, x: &Value<P>, spec: ScaleDown) -> Result<Value<P>> {
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().scale_down(cx, &self.secret(x), spec).await?))).await
+    }
+
+    /// `llil.relu`.
+    pub async fn relu(&self, op: u32, x: &Value<P>) -> Result<Value<P>> {
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().relu(cx, &self.secret(x)).await?))).await
+    }
+
+    /// `llil.max_pool`.
+    pub async fn max_pool(&self, op: u32, x: &Value<P>, window: &Window) -> Result<Value<P>> {
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().max_pool(cx, &self.secret(x), window).await?))).await
+    }
+
+    /// `llil.avg_pool`: the sum of each window times round(2^divisor_frac / count).
+    pub async fn avg_pool(&self, op: u32, x: &Value<P>, window: &Window, count_include_pad: bool, divisor_frac: u8, shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| treville_ring::avg_pool(xs[0], window, count_include_pad, divisor_frac)).await
+    }
+
+    /// `llil.arg_max`.
+    pub async fn arg_max(&self, op: u32, x: &Value<P>, axis: usize, keepdims: bool) -> Result<Value<P>> {
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().arg_max(cx, &self.secret(x), axis, keepdims).await?))).await
+    }
+
+    /// `llil.reshape`.
+    pub async fn reshape(&self, op: u32, x: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| tensor::reshape(xs[0], shape)).await
+    }
+
+    /// `llil.transpose`.
+    pub async fn transpose(&self, op: u32, x: &Value<P>, perm: &[usize], shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| tensor::transpose(xs[0], perm)).await
+    }
+
+    /// `llil.pad` with zeros.
+    pub async fn pad(&self, op: u32, x: &Value<P>, begin: &[usize], end: &[usize], shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| tensor::pad(xs[0], begin, end, 0)).await
+    }
+
+    /// `llil.slice`.
+    pub async fn slice(&self, op: u32, x: &Value<P>, starts: &[usize], ends: &[usize], steps: &[usize], shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| tensor::slice(xs[0], starts, ends, steps)).await
+    }
+
+    /// `llil.concat`.
+    pub async fn concat(&self, op: u32, xs: &[&Value<P>], axis: usize, shape: &[usize]) -> Result<Value<P>> {
+        self.local(op, xs, shape, &|xs| tensor::concat(xs, axis)).await
+    }
+
+    /// Opens a result to the parties in `to`; `None` for the others.
+    pub async fn reveal(&self, op: u32, x: &Value<P>, to: &[Party]) -> Result<Option<RingTensor>> {
+        self.measured(op, async |cx| self.protocol().reveal(cx, &self.secret(x), to).await).await
+    }
+}

@@ -1,0 +1,112 @@
+//! Convolution mod 2^64 over any number of spatial axes.
+
+use ndarray::{CowArray, IxDyn};
+use rayon::prelude::*;
+
+use crate::kernel::Kernel;
+use crate::operand::Operand;
+use crate::product::product;
+use crate::tensor::{from_vec, pad};
+use crate::{RingTensor, Window, WindowError};
+
+/// What a convolution does beside its operands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvSpec {
+    /// How the filter slides; its kernel repeats the spatial dimensions of the filter.
+    pub window: Window,
+    /// Channel groups; each sees only its own input channels.
+    pub groups: usize,
+}
+
+impl ConvSpec {
+    /// The output shape for the shapes of input and filter.
+    ///
+    /// # Errors
+    /// Ranks, channels, groups or windows that do not go together.
+    pub fn output_shape(&self, x: &[usize], filter: &[usize]) -> Result<Vec<usize>, WindowError> {
+        let rank = self.window.kernel.len();
+        for found in [x.len(), filter.len()] {
+            if found != rank + 2 {
+                return Err(WindowError::Rank { parameter: "kernel", expected: found.saturating_sub(2), found: rank });
+            }
+        }
+        if filter[2..] != self.window.kernel {
+            return Err(WindowError::Kernel { window: self.window.kernel.clone(), filter: filter[2..].to_vec() });
+        }
+        let groups = self.groups;
+        if groups == 0 || !filter[0].is_multiple_of(groups) || filter[1].checked_mul(groups) != Some(x[1]) {
+            return Err(WindowError::Channels { x: x[1], filter_out: filter[0], filter_in: filter[1], groups });
+        }
+        let mut shape = vec![x[0], filter[0]];
+        shape.extend(self.window.output_dims(&x[2..])?);
+        Ok(shape)
+    }
+}
+
+/// The convolution (cross-correlation, as in the machine-learning frameworks) of `x` with `filter` mod 2^64.
+///
+/// # Shapes
+/// x: N, C, spatial...; filter: O, C/groups, kernel...; result: N, O, spatial output...
+///
+/// # Panics
+/// When [`ConvSpec::output_shape`] refuses the shapes.
+pub fn conv(x: &RingTensor, filter: &RingTensor, spec: &ConvSpec) -> RingTensor {
+    conv_with(Kernel::best(), x, filter, spec)
+}
+
+/// [`conv`] with a kernel of the caller's choice.
+///
+/// # Panics
+/// As [`conv`], and when this machine cannot run the kernel.
+pub fn conv_with(kernel: Kernel, x: &RingTensor, filter: &RingTensor, spec: &ConvSpec) -> RingTensor {
+    let out_shape = spec
+        .output_shape(x.shape(), filter.shape())
+        .unwrap_or_else(|error| panic!("conv of shapes {:?} and {:?}: {error}", x.shape(), filter.shape()));
+    let mut out = vec![0; out_shape.iter().product()];
+    if out.is_empty() || x.is_empty() {
+        return from_vec(&out_shape, out);
+    }
+    let loops = kernel.loops();
+    let window = &spec.window;
+    let x = with_padding(x, window);
+    let x_group = x.len() / (x.shape()[0] * spec.groups);
+    let filter_group = filter.len() / spec.groups;
+    let out_group = out.len() / (x.shape()[0] * spec.groups);
+    // What lies under tap t of the window at output position p is at p's offset plus t's offset.
+    let positions = offsets(&out_shape[2..], &window.strides, &x.shape()[2..]);
+    let mut tap_shape = vec![filter.shape()[1]];
+    tap_shape.extend(&window.kernel);
+    let mut tap_steps = vec![1];
+    tap_steps.extend(&window.dilations);
+    let taps = offsets(&tap_shape, &tap_steps, &x.shape()[1..]);
+    let filter = filter.as_standard_layout();
+    let x = x.as_slice().expect("invariant: standard layout");
+    let filter = filter.as_slice().expect("invariant: standard layout");
+    out.par_chunks_mut(out_group).enumerate().for_each(|(i, out)| {
+        let filter = &filter[i % spec.groups * filter_group..][..filter_group];
+        let left = Operand::rows(filter, filter_group / taps.len(), taps.len());
+        let right = Operand::new(&x[i * x_group..][..x_group], &positions, &taps);
+        product(&loops, &left, &right, out);
+    });
+    from_vec(&out_shape, out)
+}
+
+/// `x` in standard layout with the window's padding around it.
+fn with_padding<'a>(x: &'a RingTensor, window: &Window) -> CowArray<'a, u64, IxDyn> {
+    if window.pads_begin.iter().chain(&window.pads_end).all(|&pad| pad == 0) {
+        return x.as_standard_layout();
+    }
+    let around = |pads: &[usize]| [&[0, 0], pads].concat();
+    pad(x, &around(&window.pads_begin), &around(&window.pads_end), 0).into()
+}
+
+/// The flat offsets, in a tensor of shape `dims`, of the elements whose coordinates are multiples of `steps`, `counts` of them an axis.
+fn offsets(counts: &[usize], steps: &[usize], dims: &[usize]) -> Vec<usize> {
+    let mut offsets = vec![0];
+    for axis in 0..counts.len() {
+        let inner: usize = dims[axis + 1..].iter().product();
+        offsets =
+            offsets.iter().flat_map(|base| (0..counts[axis]).map(move |i| base + i * steps[axis] * inner)).collect();
+    }
+    offsets
+}

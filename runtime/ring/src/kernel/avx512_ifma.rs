@@ -1,0 +1,41 @@
+//! AVX-512 IFMA and VNNI: 64-bit products from 52-bit and 16-bit multiply-adds.
+
+use std::arch::x86_64::*;
+use std::array::from_fn;
+
+use super::avx512::{LANES, axpy, dot, load, store};
+use super::{Loops, Panel};
+
+pub(super) const LOOPS: Loops =
+    Loops { rows: ROWS, columns: LANES, row_panel: Panel::SplitLeft, column_panel: Panel::SplitRight, tile, dot, axpy };
+
+const ROWS: usize = 8;
+
+/// With a = a0 + 2^52 a1 and b likewise, ab = lo(a0 b0) + 2^52 (hi(a0 b0) + a1 b0 + a0 b1) mod 2^64, where lo and hi are the halves
+/// of the 104-bit product. The 52-bit instruction gives one half and adds it up; it takes the low 52 bits of its factors by
+/// itself. Of what stands behind 2^52 only the low 12 bits count, so the crossed terms need 12 bits of each factor: the 16-bit
+/// instruction adds up both of them, for two depths at a time.
+#[target_feature(enable = "avx512f,avx512ifma,avx512vnni")]
+fn tile(left: &[u64], right: &[u64], out: &mut [u64]) {
+    let zeros = [_mm512_setzero_si512(); ROWS];
+    let (mut low, mut high, mut crossed) = (zeros, zeros, zeros);
+    let left = left.as_chunks::<{ 3 * ROWS }>().0;
+    let right = right.as_chunks::<{ 3 * LANES }>().0;
+    for (left, right) in left.iter().zip(right) {
+        let right: [__m512i; 3] = from_fn(|part| load(&right.as_chunks().0[part]));
+        for row in 0..ROWS {
+            let left: [__m512i; 3] = from_fn(|part| _mm512_set1_epi64(left[part * ROWS + row] as i64));
+            low[row] = _mm512_madd52lo_epu64(low[row], left[0], right[0]);
+            high[row] = _mm512_madd52hi_epu64(high[row], left[0], right[0]);
+            low[row] = _mm512_madd52lo_epu64(low[row], left[1], right[1]);
+            high[row] = _mm512_madd52hi_epu64(high[row], left[1], right[1]);
+            crossed[row] = _mm512_dpwssd_epi32(crossed[row], left[2], right[2]);
+        }
+    }
+    for (row, out) in out.as_chunks_mut().0[..ROWS].iter_mut().enumerate() {
+        // The two 32-bit halves of a crossed lane belong to the two depths; only their low 12 bits get beyond the shift.
+        let both_depths = _mm512_add_epi64(crossed[row], _mm512_srli_epi64::<32>(crossed[row]));
+        let upper = _mm512_slli_epi64::<52>(_mm512_add_epi64(high[row], both_depths));
+        store(_mm512_add_epi64(low[row], upper), out);
+    }
+}

@@ -1,0 +1,5 @@
+//! The `treville` command.
+
+fn main() -> std::process::ExitCode {
+    treville_driver::main()
+}
