@@ -11,7 +11,9 @@
 use std::sync::Arc;
 
 use treville_net::Party;
-use treville_protocol::{BackendInfo, Bilinear, Call, Cost, Costs, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown};
+use treville_protocol::{
+    BackendInfo, Bilinear, Call, Cost, Costs, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown,
+};
 use treville_ring::{RingTensor, add, map, mul, shift_right, wrap};
 
 static INFO: BackendInfo = BackendInfo {
@@ -54,7 +56,12 @@ impl Protocol for Cleartext {
     async fn input(&self, cx: &Cx<'_>, _: Party, shape: &[usize], value: Option<RingTensor>) -> Result<RingTensor> {
         match value {
             Some(value) if value.shape() == shape => Ok(value),
-            value => Err(ProtocolError::Shape { op: cx.op, what: "input", expected: shape.to_vec(), found: value.map_or(vec![], |v| v.shape().to_vec()) }),
+            value => Err(ProtocolError::Shape {
+                op: cx.op,
+                what: "input",
+                expected: shape.to_vec(),
+                found: value.map_or(vec![], |v| v.shape().to_vec()),
+            }),
         }
     }
 
@@ -96,7 +103,12 @@ impl Protocol for Cleartext {
     async fn scale_down(&self, cx: &Cx<'_>, x: &RingTensor, spec: ScaleDown) -> Result<RingTensor> {
         let shift = match (spec.rounding, u8::try_from(spec.shift)) {
             (Rounding::Exact, Ok(shift)) if shift < cx.ring.get() => shift,
-            (rounding, _) => return Err(ProtocolError::Unsupported { backend: INFO.name, what: format!("{} rounding by {} bits", rounding.name(), spec.shift) }),
+            (rounding, _) => {
+                return Err(ProtocolError::Unsupported {
+                    backend: INFO.name,
+                    what: format!("{} rounding by {} bits", rounding.name(), spec.shift),
+                });
+            }
         };
         let y = shift_right(&wrap(x.clone(), cx.ring), shift, cx.ring);
         if let Some(recorder) = &self.recorder {
@@ -122,7 +134,16 @@ impl Protocol for Cleartext {
 }
 
 fn same_shape(cx: &Cx<'_>, x: &RingTensor, y: &RingTensor) -> Result<()> {
-    if x.shape() == y.shape() { Ok(()) } else { Err(ProtocolError::Shape { op: cx.op, what: "second operand", expected: x.shape().to_vec(), found: y.shape().to_vec() }) }
+    if x.shape() == y.shape() {
+        Ok(())
+    } else {
+        Err(ProtocolError::Shape {
+            op: cx.op,
+            what: "second operand",
+            expected: x.shape().to_vec(),
+            found: y.shape().to_vec(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -158,7 +179,10 @@ mod tests {
             assert_eq!(relu(&values, ring(bits)).unwrap(), values.map(|v| v.max(0)));
             for outside in [edge, -edge] {
                 let error = relu(&[0, outside, outside], ring(bits)).unwrap_err();
-                assert!(matches!(error, ProtocolError::Domain { op: 1, index: 1, value, ring_bits } if value == outside && ring_bits == bits), "{error}");
+                assert!(
+                    matches!(error, ProtocolError::Domain { op: 1, index: 1, value, ring_bits } if value == outside && ring_bits == bits),
+                    "{error}"
+                );
                 assert!(!error.public_reason().contains(&outside.to_string()));
             }
         }
@@ -177,16 +201,40 @@ mod tests {
                 let halved = exec.scale_down(3, &x, ScaleDown { shift: 1, rounding: Rounding::Exact }).await?;
                 let mut signed = Vec::new();
                 for (op, y) in [(4, &pooled), (5, &first), (6, &halved)] {
-                    signed.push(exec.reveal(op, y, &[Party(0)]).await?.unwrap().iter().map(|&y| narrow.to_signed(y)).collect::<Vec<_>>());
+                    signed.push(
+                        exec.reveal(op, y, &[Party(0)])
+                            .await?
+                            .unwrap()
+                            .iter()
+                            .map(|&y| narrow.to_signed(y))
+                            .collect::<Vec<_>>(),
+                    );
                 }
                 assert!(matches!(pooled, Operand::Secret(ref s) if s.shape() == [1, 1, 2, 2]));
                 Ok::<_, ProtocolError>(signed)
             })
         };
-        let [pooled, first, halved] = run(&[-7, -3, -3, 5, 5, 2, -9, -8, -8], &[1, 1, 3, 3]).unwrap().remove(0).try_into().unwrap();
+        let [pooled, first, halved] =
+            run(&[-7, -3, -3, 5, 5, 2, -9, -8, -8], &[1, 1, 3, 3]).unwrap().remove(0).try_into().unwrap();
         assert_eq!(pooled, [-7, -3, 5, 5]);
         assert_eq!(first, [1, 0, 1]);
         assert_eq!(halved, [-4, -2, -2, 2, 2, 1, -5, -4, -4]);
+    }
+
+    #[test]
+    fn a_maximum_over_padding_alone_is_refused() {
+        let window = Window { pads_end: vec![1, 1], ..Window::dense(&[1, 1]) };
+        let result = Simulation::new(RingBits::FULL).run(async |_, session: treville_protocol::Session<Cleartext>| {
+            let x = session.inference(0).constant(RingTensor::zeros(vec![1, 1, 1, 1]));
+            session.inference(0).max_pool(7, &x, &window).await.map(|_| ())
+        });
+        assert!(matches!(result, Err(ProtocolError::EmptyMaximum { op: 7, index: 1 })));
+        let wide = Window::dense(&[2, 2]);
+        let result = Simulation::new(RingBits::FULL).run(async |_, session: treville_protocol::Session<Cleartext>| {
+            let x = session.inference(0).constant(RingTensor::zeros(vec![1, 1, 1, 1]));
+            session.inference(0).max_pool(8, &x, &wide).await.map(|_| ())
+        });
+        assert!(matches!(result, Err(ProtocolError::Window { op: 8, .. })));
     }
 
     #[test]

@@ -29,7 +29,12 @@ async fn input(exec: &Exec<'_, Porthos>, op: u32, owner: Party, value: &RingTens
 }
 
 /// The time of `runs` inferences of `body` on the client's `x` and, where there is one, the server's prepared `w`.
-fn online(runs: u64, x: &RingTensor, w: Option<&RingTensor>, body: impl AsyncFn(&Exec<'_, Porthos>, &Value, Option<&Weights>) -> Result<()> + Sync) -> Duration {
+fn online(
+    runs: u64,
+    x: &RingTensor,
+    w: Option<&RingTensor>,
+    body: impl AsyncFn(&Exec<'_, Porthos>, &Value, Option<&Weights>) -> Result<()> + Sync,
+) -> Duration {
     let times = Simulation::seeded(1)
         .run(async |_, session: Session<Porthos>| {
             let setup = session.setup();
@@ -56,21 +61,30 @@ fn benches(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(10));
 
     let x = values(&[1_000_000], 40);
-    group.bench_function("relu 1M", |b| b.iter_custom(|runs| online(runs, &x, None, async |exec, x, _| exec.relu(3, x).await.map(|_| ()))));
+    group.bench_function("relu 1M", |b| {
+        b.iter_custom(|runs| online(runs, &x, None, async |exec, x, _| exec.relu(3, x).await.map(|_| ())))
+    });
 
     let x = values(&[1, 64, 112, 112], 40);
     let window = Window { strides: vec![2, 2], pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) };
-    group.bench_function("max_pool 64x112x112 3x3/2", |b| b.iter_custom(|runs| online(runs, &x, None, async |exec, x, _| exec.max_pool(3, x, &window).await.map(|_| ()))));
+    group.bench_function("max_pool 64x112x112 3x3/2", |b| {
+        b.iter_custom(|runs| online(runs, &x, None, async |exec, x, _| exec.max_pool(3, x, &window).await.map(|_| ())))
+    });
 
     let (x, w) = (values(&[512, 512], 40), values(&[512, 512], 20));
-    let product = async |exec: &Exec<'_, Porthos>, x: &Value, w: Option<&Weights>| exec.matmul(3, x, w.expect("prepared")).await;
-    group.bench_function("matmul 512^3", |b| b.iter_custom(|runs| online(runs, &x, Some(&w), async |exec, x, w| product(exec, x, w).await.map(|_| ()))));
+    let product =
+        async |exec: &Exec<'_, Porthos>, x: &Value, w: Option<&Weights>| exec.matmul(3, x, w.expect("prepared")).await;
+    group.bench_function("matmul 512^3", |b| {
+        b.iter_custom(|runs| online(runs, &x, Some(&w), async |exec, x, w| product(exec, x, w).await.map(|_| ())))
+    });
 
     let (x, w) = (values(&[1, 784], 13), values(&[784, 10], 13));
     group.bench_function("logistic regression 784 -> 10 with arg max", |b| {
         b.iter_custom(|runs| {
             online(runs, &x, Some(&w), async |exec, x, w| {
-                let y = exec.scale_down(4, &product(exec, x, w).await?, ScaleDown { shift: 12, rounding: Rounding::Local }).await?;
+                let y = exec
+                    .scale_down(4, &product(exec, x, w).await?, ScaleDown { shift: 12, rounding: Rounding::Local })
+                    .await?;
                 let best = exec.arg_max(5, &y, 1, false).await?;
                 exec.reveal(6, &best, &[CLIENT]).await.map(|_| ())
             })

@@ -30,7 +30,9 @@ use rayon::prelude::*;
 use treville_prg::{Prg, PrgError};
 use treville_protocol::{Cx, Result};
 
-use crate::digits::{BITS, Planes, Row, TILE, Tile, ZERO, load, mul_add, neg, reduce, rotate, second_share, select, store};
+use crate::digits::{
+    BITS, Planes, Row, TILE, Tile, ZERO, load, mul_add, neg, reduce, rotate, second_share, select, store,
+};
 use crate::streams::{Helper, Holder, Purpose, stream};
 
 /// Bytes of a full tile on the wire.
@@ -69,7 +71,9 @@ impl Holder {
     /// The random bits that turn the questions for the elements from `first` on, as 0 or 1.
     pub(crate) fn flips(&self, cx: &Cx<'_>, step: u16, first: usize, n: usize) -> Result<Vec<u8>> {
         let mut flips = vec![0; n];
-        self.common.fill_bytes(stream(cx, Purpose::CompareFlip, step), first as u64, &mut flips).map_err(cx.randomness())?;
+        self.common
+            .fill_bytes(stream(cx, Purpose::CompareFlip, step), first as u64, &mut flips)
+            .map_err(cx.randomness())?;
         flips.iter_mut().for_each(|flip| *flip &= 1);
         Ok(flips)
     }
@@ -77,33 +81,44 @@ impl Holder {
     /// The message to P2 that asks, for the elements `first ..`, whether x > r (or, where the flip is 1, whether x <= r).
     ///
     /// `bits` are the shares of the bits of x that P2 has sent; `None` where they come from the common key. `first` is a multiple of [`TILE`].
-    pub(crate) fn ask(&self, cx: &Cx<'_>, step: u16, first: usize, r: &[u64], flips: &[u8], bits: Option<&[u8]>) -> Result<Vec<u8>> {
+    pub(crate) fn ask(
+        &self,
+        cx: &Cx<'_>,
+        step: u16,
+        first: usize,
+        r: &[u64],
+        flips: &[u8],
+        bits: Option<&[u8]>,
+    ) -> Result<Vec<u8>> {
         let mut message = vec![0; BITS * r.len()];
         let tiles = message.par_chunks_mut(TILE_BYTES).zip(r.par_chunks(TILE)).zip(flips.par_chunks(TILE)).enumerate();
-        tiles.try_for_each(|(tile, ((out, r), flips))| -> std::result::Result<(), PrgError> {
-            let at = first + tile * TILE;
-            let x = match bits {
-                Some(wire) => load(&wire[tile * TILE_BYTES..][..out.len()]),
-                None => draw(cx, &self.dealt, Purpose::CompareBits, step, at)?,
-            };
-            let (mut flip, mut overflow, mut turns) = ([0; TILE], [0; TILE], [0; TILE]);
-            for (e, (&r, &f)) in r.iter().zip(flips).enumerate() {
-                flip[e] = f.wrapping_neg();
-                overflow[e] = flip[e] & u8::from(r == u64::MAX).wrapping_neg();
-            }
-            let asked = Planes::new(r.iter().zip(flips).map(|(r, &f)| r.wrapping_add(u64::from(f))));
-            let mut d = differences(&x, &asked, &flip, &overflow, u8::from(self.first));
-            self.common.fill_bytes(stream(cx, Purpose::CompareTurn, step), at as u64, &mut turns[..r.len()])?;
-            rotate(&mut d, &turns);
-            let scale = draw(cx, &self.common, Purpose::CompareScale, step, at)?;
-            let zero = draw(cx, &self.common, Purpose::CompareZero, step, at)?;
-            for (d, (s, z)) in d.as_flattened_mut().iter_mut().zip(scale.as_flattened().iter().zip(zero.as_flattened())) {
-                *d = mul_add(*d, *s, if self.first { *z } else { neg(*z) });
-            }
-            store(&d, out);
-            Ok(())
-        })
-        .map_err(cx.randomness())?;
+        tiles
+            .try_for_each(|(tile, ((out, r), flips))| -> std::result::Result<(), PrgError> {
+                let at = first + tile * TILE;
+                let x = match bits {
+                    Some(wire) => load(&wire[tile * TILE_BYTES..][..out.len()]),
+                    None => draw(cx, &self.dealt, Purpose::CompareBits, step, at)?,
+                };
+                let (mut flip, mut overflow, mut turns) = ([0; TILE], [0; TILE], [0; TILE]);
+                for (e, (&r, &f)) in r.iter().zip(flips).enumerate() {
+                    flip[e] = f.wrapping_neg();
+                    overflow[e] = flip[e] & u8::from(r == u64::MAX).wrapping_neg();
+                }
+                let asked = Planes::new(r.iter().zip(flips).map(|(r, &f)| r.wrapping_add(u64::from(f))));
+                let mut d = differences(&x, &asked, &flip, &overflow, u8::from(self.first));
+                self.common.fill_bytes(stream(cx, Purpose::CompareTurn, step), at as u64, &mut turns[..r.len()])?;
+                rotate(&mut d, &turns);
+                let scale = draw(cx, &self.common, Purpose::CompareScale, step, at)?;
+                let zero = draw(cx, &self.common, Purpose::CompareZero, step, at)?;
+                for (d, (s, z)) in
+                    d.as_flattened_mut().iter_mut().zip(scale.as_flattened().iter().zip(zero.as_flattened()))
+                {
+                    *d = mul_add(*d, *s, if self.first { *z } else { neg(*z) });
+                }
+                store(&d, out);
+                Ok(())
+            })
+            .map_err(cx.randomness())?;
         Ok(message)
     }
 }
@@ -114,12 +129,13 @@ impl Helper {
         let mut message = Vec::with_capacity((BITS + 8) * x.len());
         message.resize(BITS * x.len(), 0);
         let tiles = message.par_chunks_mut(TILE_BYTES).zip(x.par_chunks(TILE)).enumerate();
-        tiles.try_for_each(|(tile, (out, x))| -> std::result::Result<(), PrgError> {
-            let theirs = draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE)?;
-            store(&second_share(&Planes::new(x.iter().copied()), &theirs), out);
-            Ok(())
-        })
-        .map_err(cx.randomness())?;
+        tiles
+            .try_for_each(|(tile, (out, x))| -> std::result::Result<(), PrgError> {
+                let theirs = draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE)?;
+                store(&second_share(&Planes::new(x.iter().copied()), &theirs), out);
+                Ok(())
+            })
+            .map_err(cx.randomness())?;
         Ok(message)
     }
 }
@@ -153,7 +169,8 @@ mod tests {
         let mut overflow = [0; TILE];
         r.iter().enumerate().for_each(|(e, r)| overflow[e] = if flip && *r == u64::MAX { 0xff } else { 0 });
         let planes = Planes::new(r.iter().map(|r| r.wrapping_add(u64::from(flip))));
-        let (c_0, c_1) = (differences(&first, &planes, &flips, &overflow, 1), differences(&second, &planes, &flips, &overflow, 0));
+        let (c_0, c_1) =
+            (differences(&first, &planes, &flips, &overflow, 1), differences(&second, &planes, &flips, &overflow, 0));
         (0..x.len())
             .map(|e| {
                 let zeros = (0..BITS).filter(|&i| (c_0[i][e] + c_1[i][e]) % 67 == 0).count();
@@ -165,13 +182,18 @@ mod tests {
 
     #[test]
     fn compares_at_every_edge_both_ways_round() {
-        let mut edges = vec![0, 1, 2, 3, u64::MAX, u64::MAX - 1, u64::MAX - 2, 0x5555_5555_5555_5555, 0xaaaa_aaaa_aaaa_aaaa];
+        let mut edges =
+            vec![0, 1, 2, 3, u64::MAX, u64::MAX - 1, u64::MAX - 2, 0x5555_5555_5555_5555, 0xaaaa_aaaa_aaaa_aaaa];
         edges.extend((2..64).flat_map(|i| [1u64 << i, (1 << i) - 1, (1 << i) + 1]));
         for &r in &edges {
             for x in edges.chunks(TILE) {
                 let greater: Vec<bool> = x.iter().map(|&x| x > r).collect();
                 assert_eq!(answer(x, &vec![r; x.len()], false), greater, "r {r}");
-                assert_eq!(answer(x, &vec![r; x.len()], true), greater.iter().map(|g| !g).collect::<Vec<_>>(), "flipped, r {r}");
+                assert_eq!(
+                    answer(x, &vec![r; x.len()], true),
+                    greater.iter().map(|g| !g).collect::<Vec<_>>(),
+                    "flipped, r {r}"
+                );
             }
         }
     }
@@ -206,9 +228,18 @@ mod tests {
             let x = draw(&cx, &holder.dealt, Purpose::CompareBits, 0, tile * TILE).unwrap();
             let mut flip = [0; TILE];
             flips.iter().enumerate().for_each(|(e, f)| flip[e] = f.wrapping_neg());
-            let mut c = differences(&x, &Planes::new(r.iter().zip(flips).map(|(r, f)| r + u64::from(*f))), &flip, &[0; TILE], 1);
+            let mut c = differences(
+                &x,
+                &Planes::new(r.iter().zip(flips).map(|(r, f)| r + u64::from(*f))),
+                &flip,
+                &[0; TILE],
+                1,
+            );
             let mut turns = [0; TILE];
-            holder.common.fill_bytes(stream(&cx, Purpose::CompareTurn, 0), (tile * TILE) as u64, &mut turns[..r.len()]).unwrap();
+            holder
+                .common
+                .fill_bytes(stream(&cx, Purpose::CompareTurn, 0), (tile * TILE) as u64, &mut turns[..r.len()])
+                .unwrap();
             rotate(&mut c, &turns);
             let sent = load(&message[tile * TILE_BYTES..][..r.len() * BITS]);
             for (c, sent) in c.iter().zip(&sent) {

@@ -34,13 +34,23 @@ pub(crate) struct PorthosCosts;
 impl Costs for PorthosCosts {
     fn primitive(&self, call: &Call<'_>) -> Cost {
         match *call {
-            Call::Input { owner, n } => online(1, &[(HELPER, SERVER, if owner == HELPER { WORD * n as u64 } else { 0 })]),
+            Call::Input { owner, n } => {
+                online(1, &[(HELPER, SERVER, if owner == HELPER { WORD * n as u64 } else { 0 })])
+            }
             Call::Reveal { n, to } => {
-                let links: Vec<_> = to.iter().flat_map(|&to| [CLIENT, SERVER].into_iter().filter(move |&from| from != to).map(move |from| (from, to, WORD * n as u64))).collect();
+                let bytes = |from: Party, receiver: Party| {
+                    if from != receiver && to.contains(&receiver) { WORD * n as u64 } else { 0 }
+                };
+                let links: Vec<_> = [CLIENT, SERVER]
+                    .into_iter()
+                    .flat_map(|from| [CLIENT, SERVER, HELPER].map(|receiver| (from, receiver, bytes(from, receiver))))
+                    .collect();
                 online(1, &links)
             }
             Call::Prepare { n } => online(1, &both_ways(WORD * n as u64)),
-            Call::Bilinear { x, y } => online(1, &[both_ways(WORD * x as u64).as_slice(), &[(HELPER, SERVER, WORD * y as u64)]].concat()),
+            Call::Bilinear { x, y } => {
+                online(1, &[both_ways(WORD * x as u64).as_slice(), &[(HELPER, SERVER, WORD * y as u64)]].concat())
+            }
             Call::Mul { n } | Call::Mux { n, k: 1 } => product(n),
             Call::Mux { n, k } => product(n * k),
             Call::ScaleDown { .. } => Cost::default(),

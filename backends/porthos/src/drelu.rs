@@ -79,7 +79,8 @@ impl Holder {
                 let (bits, carry) = wire::recv_digits_and_words(cx, HELPER, n).await?;
                 (Some(bits), wire::odd_words(cx, HELPER, &carry)?)
             };
-            let question = self.ask(cx, step, first, &compared[block.clone()], &flips[block.clone()], bits.as_deref())?;
+            let question =
+                self.ask(cx, step, first, &compared[block.clone()], &flips[block.clone()], bits.as_deref())?;
             cx.send(HELPER, question.into()).await?;
             for (value, carry) in converted[block].iter_mut().zip(carry) {
                 *value = odd::sub(*value, carry);
@@ -87,7 +88,11 @@ impl Holder {
         }
         for block in blocks(a.len()) {
             let (first, n) = (block.start, block.len());
-            let answers = if self.first { odd_words(cx, &self.dealt, Purpose::ConvertCompared, step, first, n)? } else { wire::recv_odd_words(cx, HELPER, n).await? };
+            let answers = if self.first {
+                odd_words(cx, &self.dealt, Purpose::ConvertCompared, step, first, n)?
+            } else {
+                wire::recv_odd_words(cx, HELPER, n).await?
+            };
             for ((value, answer), flip) in converted[block.clone()].iter_mut().zip(answers).zip(&flips[block]) {
                 // The answer xor the flip: its share as it is, or this party's part of 1 less it.
                 let flip = u64::from(*flip).wrapping_neg();
@@ -138,13 +143,20 @@ impl Holder {
         for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
             let (answers, c) = if self.first {
-                (words(cx, &self.dealt, Purpose::MsbCompared, step, first, n)?, self.masks_product(cx, product, first, n).await?)
+                (
+                    words(cx, &self.dealt, Purpose::MsbCompared, step, first, n)?,
+                    self.masks_product(cx, product, first, n).await?,
+                )
             } else {
                 let mut answers = wire::recv_words(cx, HELPER, 2 * n).await?;
                 let c = answers.split_off(n);
                 (answers, c)
             };
-            let greater: Vec<u64> = answers.iter().zip(&flips[block.clone()]).map(|(x, flip)| self.xor_public(*x, u64::from(*flip))).collect();
+            let greater: Vec<u64> = answers
+                .iter()
+                .zip(&flips[block.clone()])
+                .map(|(x, flip)| self.xor_public(*x, u64::from(*flip)))
+                .collect();
             let opening = self.mask_factors(cx, product, first, &greater, &lowest[block.clone()])?;
             cx.send(self.peer, words_to_bytes(&opening.masked)).await?;
             openings.push((opening, c, greater));
@@ -153,7 +165,9 @@ impl Holder {
         for (block, (opening, c, greater)) in blocks(n_all).zip(openings) {
             let both = self.finish_product(cx, opening, &c).await?;
             let lowest = &lowest[block];
-            bits.extend((0..both.len()).map(|i| greater[i].wrapping_add(lowest[i]).wrapping_sub(both[i].wrapping_mul(2))));
+            bits.extend(
+                (0..both.len()).map(|i| greater[i].wrapping_add(lowest[i]).wrapping_sub(both[i].wrapping_mul(2))),
+            );
         }
         Ok(bits)
     }
@@ -177,16 +191,24 @@ impl Helper {
         for block in blocks(n) {
             let (first, n) = (block.start, block.len());
             let (m_0, m_1) = (wire::recv_words(cx, CLIENT, n).await?, wire::recv_words(cx, SERVER, n).await?);
-            let (x, carries): (Vec<u64>, Vec<u64>) = m_0.iter().zip(&m_1).map(|(&m_0, &m_1)| carrying_add(m_0, m_1)).unzip();
+            let (x, carries): (Vec<u64>, Vec<u64>) =
+                m_0.iter().zip(&m_1).map(|(&m_0, &m_1)| carrying_add(m_0, m_1)).unzip();
             let theirs = odd_words(cx, &self.client, Purpose::ConvertCarry, step, first, n)?;
             let mut message = self.share_bits(cx, step, first, &x)?;
-            message.extend(carries.iter().zip(theirs).flat_map(|(carry, theirs)| odd::sub(*carry, theirs).to_le_bytes()));
+            message
+                .extend(carries.iter().zip(theirs).flat_map(|(carry, theirs)| odd::sub(*carry, theirs).to_le_bytes()));
             cx.send(SERVER, message.into()).await?;
         }
         for block in blocks(n) {
             let answers = self.answers(cx, block.len()).await?;
             let theirs = odd_words(cx, &self.client, Purpose::ConvertCompared, step, block.start, block.len())?;
-            cx.send(SERVER, words_into_bytes(answers.iter().zip(theirs).map(|(answer, theirs)| odd::sub(*answer, theirs)).collect())).await?;
+            cx.send(
+                SERVER,
+                words_into_bytes(
+                    answers.iter().zip(theirs).map(|(answer, theirs)| odd::sub(*answer, theirs)).collect(),
+                ),
+            )
+            .await?;
         }
         Ok(())
     }
@@ -208,7 +230,8 @@ impl Helper {
             let (first, n) = (block.start, block.len());
             let answers = self.answers(cx, n).await?;
             let theirs = words(cx, &self.client, Purpose::MsbCompared, step, first, n)?;
-            let mut message: Vec<u64> = answers.iter().zip(theirs).map(|(answer, theirs)| answer.wrapping_sub(theirs)).collect();
+            let mut message: Vec<u64> =
+                answers.iter().zip(theirs).map(|(answer, theirs)| answer.wrapping_sub(theirs)).collect();
             message.extend(self.masks_product(cx, product, first, n)?);
             cx.send(SERVER, words_into_bytes(message)).await?;
         }

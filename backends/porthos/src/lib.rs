@@ -3,7 +3,7 @@
 //! The client P0 and the server P1 hold additive shares over Z_2^64. The helper P2 holds nothing: it deals correlated randomness
 //! and tests blinded values for zero. One party may be corrupted, semi-honestly, and then learns nothing beside its inputs and
 //! outputs (statistical distance about 2^-64 for each draw in Z_(2^64 - 1)); shapes and the program are public. Streams of common randomness
-//! replace messages wherever one of two shares is free: [`streams`](self) lists them.
+//! replace messages wherever one of two shares is free.
 //!
 //! | file | holds |
 //! |---|---|
@@ -33,7 +33,9 @@ mod wire;
 use std::sync::Arc;
 
 use treville_net::{Party, words_to_bytes};
-use treville_protocol::{BackendInfo, Bilinear, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown};
+use treville_protocol::{
+    BackendInfo, Bilinear, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown,
+};
 use treville_ring::{RingBits, RingTensor, add, scale_down_share, sub, tensor};
 
 pub use share::Share;
@@ -101,17 +103,29 @@ impl Protocol for Porthos {
             check_shape(cx, "input", shape, value.shape())?;
         }
         let mask = |prg| Ok::<_, ProtocolError>(tensor::from_vec(shape, words(cx, prg, Purpose::Input, step, 0, n)?));
-        let mine = |value: Option<RingTensor>| value.ok_or(ProtocolError::Shape { op: cx.op, what: "the owner's input", expected: shape.to_vec(), found: vec![] });
+        let mine = |value: Option<RingTensor>| {
+            value.ok_or(ProtocolError::Shape {
+                op: cx.op,
+                what: "the owner's input",
+                expected: shape.to_vec(),
+                found: vec![],
+            })
+        };
         match &self.role {
             Role::Helper(helper) if owner == HELPER => {
                 let rest = sub(&mine(value)?, &mask(&helper.client)?);
-                cx.send(SERVER, words_to_bytes(rest.as_slice().expect("invariant: sums are in standard layout"))).await?;
+                cx.send(SERVER, words_to_bytes(rest.as_slice().expect("invariant: sums are in standard layout")))
+                    .await?;
                 Ok(Share::absent(shape))
             }
             Role::Helper(_) => Ok(Share::absent(shape)),
             Role::Holder(holder) if owner == HELPER && holder.first => Ok(Share::held(mask(&holder.dealt)?)),
-            Role::Holder(_) if owner == HELPER => Ok(Share::held(tensor::from_vec(shape, wire::recv_words(cx, HELPER, n).await?))),
-            Role::Holder(holder) if (owner == CLIENT) == holder.first => Ok(Share::held(sub(&mine(value)?, &mask(&holder.common)?))),
+            Role::Holder(_) if owner == HELPER => {
+                Ok(Share::held(tensor::from_vec(shape, wire::recv_words(cx, HELPER, n).await?)))
+            }
+            Role::Holder(holder) if (owner == CLIENT) == holder.first => {
+                Ok(Share::held(sub(&mine(value)?, &mask(&holder.common)?)))
+            }
             Role::Holder(holder) => Ok(Share::held(mask(&holder.common)?)),
         }
     }
@@ -121,6 +135,12 @@ impl Protocol for Porthos {
     /// k01, because the helper knows part of the randomness that the shares were made with.
     async fn reveal(&self, cx: &Cx<'_>, x: &Share, to: &[Party]) -> Result<Option<RingTensor>> {
         check_ring(cx)?;
+        if let Some(stranger) = to.iter().find(|to| to.0 >= ROLES.len()) {
+            return Err(ProtocolError::Unsupported {
+                backend: INFO.name,
+                what: format!("a receiver number {}", stranger.0),
+            });
+        }
         let step = cx.next_step();
         let n = x.len();
         match &self.role {
@@ -135,7 +155,11 @@ impl Protocol for Porthos {
             Role::Holder(holder) => {
                 if to.contains(&HELPER) {
                     let zero = words(cx, &holder.common, Purpose::RevealZero, step, 0, n)?;
-                    let masked = x.words().iter().zip(zero).map(|(x, z)| if holder.first { x.wrapping_add(z) } else { x.wrapping_sub(z) });
+                    let masked = x
+                        .words()
+                        .iter()
+                        .zip(zero)
+                        .map(|(x, z)| if holder.first { x.wrapping_add(z) } else { x.wrapping_sub(z) });
                     cx.send(HELPER, treville_net::words_into_bytes(masked.collect())).await?;
                 }
                 if to.contains(&holder.peer) {
@@ -189,9 +213,11 @@ impl Protocol for Porthos {
         check_ring(cx)?;
         let y = kind.output_shape(cx.op, x.shape(), &w.shape)?;
         match (&self.role, &w.prepared) {
-            (Role::Holder(holder), Prepared::Held { opened, own }) => Ok(Share::held(holder.bilinear(cx, kind, x.tensor(), opened, own, &y).await?)),
+            (Role::Holder(holder), Prepared::Held { opened, own }) => {
+                Ok(Share::held(holder.bilinear(cx, kind, x.tensor(), opened.tensor(), own.tensor(), &y).await?))
+            }
             (Role::Helper(helper), Prepared::Mask(mask)) => {
-                helper.bilinear(cx, kind, x.shape(), mask, &y).await?;
+                helper.bilinear(cx, kind, x.shape(), mask.tensor(), &y).await?;
                 Ok(Share::absent(&y))
             }
             _ => unreachable!("invariant: a party makes the weights of its own role"),
@@ -202,7 +228,9 @@ impl Protocol for Porthos {
         check_ring(cx)?;
         check_shape(cx, "second factor", x.shape(), y.shape())?;
         match &self.role {
-            Role::Holder(holder) => Ok(Share::held(tensor::from_vec(x.shape(), holder.mul(cx, x.words(), y.words()).await?))),
+            Role::Holder(holder) => {
+                Ok(Share::held(tensor::from_vec(x.shape(), holder.mul(cx, x.words(), y.words()).await?)))
+            }
             Role::Helper(helper) => {
                 helper.mul(cx, x.len()).await?;
                 Ok(Share::absent(x.shape()))
@@ -216,7 +244,12 @@ impl Protocol for Porthos {
         check_ring(cx)?;
         let shift = match (spec.rounding, u8::try_from(spec.shift)) {
             (Rounding::Local, Ok(shift)) if shift < 64 => shift,
-            (rounding, _) => return Err(ProtocolError::Unsupported { backend: INFO.name, what: format!("{} rounding by {} bits", rounding.name(), spec.shift) }),
+            (rounding, _) => {
+                return Err(ProtocolError::Unsupported {
+                    backend: INFO.name,
+                    what: format!("{} rounding by {} bits", rounding.name(), spec.shift),
+                });
+            }
         };
         let Role::Holder(holder) = &self.role else { return Ok(x.clone()) };
         let side = if holder.first { treville_ring::Share::First } else { treville_ring::Share::Second };
@@ -246,7 +279,9 @@ impl Protocol for Porthos {
             Role::Holder(holder) => {
                 let (repeated, operands): (Vec<_>, Vec<_>) = xs.iter().map(|x| (bits.words(), x.words())).unzip();
                 let products = holder.mul(cx, &repeated.concat(), &operands.concat()).await?;
-                Ok((0..xs.len()).map(|k| Share::held(tensor::from_vec(bits.shape(), products[k * n..][..n].to_vec()))).collect())
+                Ok((0..xs.len())
+                    .map(|k| Share::held(tensor::from_vec(bits.shape(), products[k * n..][..n].to_vec())))
+                    .collect())
             }
             Role::Helper(helper) => {
                 helper.mul(cx, n * xs.len()).await?;
@@ -257,9 +292,17 @@ impl Protocol for Porthos {
 }
 
 fn check_ring(cx: &Cx<'_>) -> Result<()> {
-    if cx.ring == RingBits::FULL { Ok(()) } else { Err(ProtocolError::Unsupported { backend: INFO.name, what: format!("a ring of {} bits", cx.ring.get()) }) }
+    if cx.ring == RingBits::FULL {
+        Ok(())
+    } else {
+        Err(ProtocolError::Unsupported { backend: INFO.name, what: format!("a ring of {} bits", cx.ring.get()) })
+    }
 }
 
 fn check_shape(cx: &Cx<'_>, what: &'static str, expected: &[usize], found: &[usize]) -> Result<()> {
-    if expected == found { Ok(()) } else { Err(ProtocolError::Shape { op: cx.op, what, expected: expected.to_vec(), found: found.to_vec() }) }
+    if expected == found {
+        Ok(())
+    } else {
+        Err(ProtocolError::Shape { op: cx.op, what, expected: expected.to_vec(), found: found.to_vec() })
+    }
 }

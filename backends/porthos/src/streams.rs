@@ -1,10 +1,9 @@
 //! What each stream of common randomness is for, and who can draw it.
 
-use std::sync::Arc;
-
 use treville_net::Party;
-use treville_prg::{Audit, Key, Prg, StreamId};
+use treville_prg::{Key, Prg, StreamId};
 use treville_protocol::{Cx, Env, Result};
+use zeroize::Zeroizing;
 
 use crate::{CLIENT, HELPER, SERVER};
 
@@ -56,12 +55,12 @@ pub(crate) fn stream(cx: &Cx<'_>, purpose: Purpose, step: u16) -> StreamId {
 
 /// The generator of the key that this party has in common with `peer`.
 pub(crate) fn generator(env: &Env, peer: Party, owner: &'static str) -> Prg {
-    let seed = env.transport.seed_with(peer);
-    let key = blake3::derive_key("treville porthos: pairwise generator", &seed);
+    let seed = Zeroizing::new(env.transport.seed_with(peer));
+    let key = Zeroizing::new(blake3::derive_key("treville porthos: pairwise generator", &*seed));
     let (half, _) = key.split_first_chunk::<16>().expect("invariant: 32 bytes have a first half");
     let prg = Prg::new(Key::new(*half));
     match &env.audit {
-        Some(audit) => prg.audited(Arc::<Audit>::clone(audit), owner),
+        Some(audit) => prg.audited(audit.clone(), owner),
         None => prg,
     }
 }
@@ -76,7 +75,14 @@ pub(crate) fn words(cx: &Cx<'_>, prg: &Prg, purpose: Purpose, step: u16, first: 
 
 /// `len` elements of Z_(2^64 - 1) from `first` on.
 #[track_caller]
-pub(crate) fn odd_words(cx: &Cx<'_>, prg: &Prg, purpose: Purpose, step: u16, first: usize, len: usize) -> Result<Vec<u64>> {
+pub(crate) fn odd_words(
+    cx: &Cx<'_>,
+    prg: &Prg,
+    purpose: Purpose,
+    step: u16,
+    first: usize,
+    len: usize,
+) -> Result<Vec<u64>> {
     let mut out = vec![0; len];
     prg.fill_odd_ring(stream(cx, purpose, step), first as u64, &mut out).map_err(cx.randomness())?;
     Ok(out)
@@ -121,11 +127,21 @@ impl Role {
     /// The keys of the party whose transport is in `env`; `None` for a party that the protocol does not have.
     pub(crate) fn new(env: &Env) -> Option<Self> {
         let me = env.transport.me();
-        let holder = |owner, first, peer| Role::Holder(Holder { first, peer, common: generator(env, peer, owner), dealt: generator(env, HELPER, owner) });
+        let holder = |owner, first, peer| {
+            Role::Holder(Holder {
+                first,
+                peer,
+                common: generator(env, peer, owner),
+                dealt: generator(env, HELPER, owner),
+            })
+        };
         match me {
             CLIENT => Some(holder("client", true, SERVER)),
             SERVER => Some(holder("server", false, CLIENT)),
-            HELPER => Some(Role::Helper(Helper { client: generator(env, CLIENT, "helper"), server: generator(env, SERVER, "helper") })),
+            HELPER => Some(Role::Helper(Helper {
+                client: generator(env, CLIENT, "helper"),
+                server: generator(env, SERVER, "helper"),
+            })),
             _ => None,
         }
     }

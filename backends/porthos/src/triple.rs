@@ -21,19 +21,19 @@ use treville_protocol::{Bilinear, Cx, Result};
 use treville_ring::{RingTensor, add, add_assign, sub, sub_assign, tensor};
 
 use crate::streams::{Helper, Holder, Purpose, words};
-use crate::wire;
+use crate::{HELPER, SERVER, Share, wire};
 
 /// A second operand of bilinear maps, after its mask was opened.
 pub(crate) enum Prepared {
     /// At client and server.
     Held {
         /// F = W - B.
-        opened: RingTensor,
+        opened: Share,
         /// F + B_0 at the client, B_1 at the server.
-        own: RingTensor,
+        own: Share,
     },
     /// B, at the helper.
-    Mask(RingTensor),
+    Mask(Share),
 }
 
 /// A mask in the form of a tensor.
@@ -45,7 +45,10 @@ fn mask(cx: &Cx<'_>, prg: &Prg, purpose: Purpose, step: u16, shape: &[usize]) ->
 impl Holder {
     /// Opens `share` less the mask: this party's part of it has been subtracted already.
     async fn open(&self, cx: &Cx<'_>, masked: RingTensor) -> Result<RingTensor> {
-        let theirs = tensor::from_vec(masked.shape(), wire::exchange_words(cx, self.peer, masked.iter().copied().collect()).await?);
+        let theirs = tensor::from_vec(
+            masked.shape(),
+            wire::exchange_words(cx, self.peer, masked.iter().copied().collect()).await?,
+        );
         let mut opened = masked;
         add_assign(&mut opened, &theirs);
         Ok(opened)
@@ -56,10 +59,18 @@ impl Holder {
         let b = mask(cx, &self.dealt, Purpose::TripleRight, step, w.shape())?;
         let opened = self.open(cx, sub(w, &b)).await?;
         let own = if self.first { add(&opened, &b) } else { b };
-        Ok(Prepared::Held { opened, own })
+        Ok(Prepared::Held { opened: Share::held(opened), own: Share::held(own) })
     }
 
-    pub(crate) async fn bilinear(&self, cx: &Cx<'_>, kind: &Bilinear, x: &RingTensor, opened: &RingTensor, own: &RingTensor, y: &[usize]) -> Result<RingTensor> {
+    pub(crate) async fn bilinear(
+        &self,
+        cx: &Cx<'_>,
+        kind: &Bilinear,
+        x: &RingTensor,
+        opened: &RingTensor,
+        own: &RingTensor,
+        y: &[usize],
+    ) -> Result<RingTensor> {
         let step = cx.next_step();
         let a = mask(cx, &self.dealt, Purpose::TripleLeft, step, x.shape())?;
         let masked = sub(x, &a);
@@ -69,7 +80,7 @@ impl Holder {
         let mut e = masked;
         add_assign(&mut e, &tensor::from_vec(x.shape(), wire::recv_words(cx, self.peer, x.len()).await?));
         add_assign(&mut product, &kind.apply(&e, own));
-        let c = if self.first { mask(cx, &self.dealt, Purpose::TripleProduct, step, y)? } else { tensor::from_vec(y, wire::recv_words(cx, crate::HELPER, product.len()).await?) };
+        let c = tensor::from_vec(y, self.masks_product(cx, step, 0, product.len()).await?);
         add_assign(&mut product, &c);
         Ok(product)
     }
@@ -94,7 +105,11 @@ impl Holder {
 
     /// This party's share of the product of the masks.
     pub(crate) async fn masks_product(&self, cx: &Cx<'_>, step: u16, first: usize, n: usize) -> Result<Vec<u64>> {
-        if self.first { words(cx, &self.dealt, Purpose::TripleProduct, step, first, n) } else { wire::recv_words(cx, crate::HELPER, n).await }
+        if self.first {
+            words(cx, &self.dealt, Purpose::TripleProduct, step, first, n)
+        } else {
+            wire::recv_words(cx, HELPER, n).await
+        }
     }
 
     /// This party's share of the product, after the peer's opening.
@@ -130,19 +145,26 @@ impl Helper {
     }
 
     pub(crate) fn prepare(&self, cx: &Cx<'_>, shape: &[usize]) -> Result<Prepared> {
-        Ok(Prepared::Mask(self.mask(cx, Purpose::TripleRight, cx.next_step(), shape)?))
+        Ok(Prepared::Mask(Share::held(self.mask(cx, Purpose::TripleRight, cx.next_step(), shape)?)))
     }
 
-    pub(crate) async fn bilinear(&self, cx: &Cx<'_>, kind: &Bilinear, x: &[usize], b: &RingTensor, y: &[usize]) -> Result<()> {
+    pub(crate) async fn bilinear(
+        &self,
+        cx: &Cx<'_>,
+        kind: &Bilinear,
+        x: &[usize],
+        b: &RingTensor,
+        y: &[usize],
+    ) -> Result<()> {
         let step = cx.next_step();
         let mut c = kind.apply(&self.mask(cx, Purpose::TripleLeft, step, x)?, b);
         sub_assign(&mut c, &mask(cx, &self.client, Purpose::TripleProduct, step, y)?);
-        cx.send(crate::SERVER, words_into_bytes(c.into_iter().collect())).await
+        cx.send(SERVER, words_into_bytes(c.into_iter().collect())).await
     }
 
     pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
         let step = cx.next_step();
-        cx.send(crate::SERVER, words_into_bytes(self.masks_product(cx, step, 0, n)?)).await
+        cx.send(SERVER, words_into_bytes(self.masks_product(cx, step, 0, n)?)).await
     }
 
     /// The server's share of the product of the masks.

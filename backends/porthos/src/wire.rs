@@ -46,7 +46,11 @@ pub(crate) fn words(payload: &[u8]) -> Vec<u64> {
 /// The elements of Z_(2^64 - 1) in a payload whose length was checked.
 pub(crate) fn odd_words(cx: &Cx<'_>, from: Party, payload: &[u8]) -> Result<Vec<u64>> {
     let words = words(payload);
-    if words.iter().fold(true, |ok, &word| ok & (word != u64::MAX)) { Ok(words) } else { Err(malformed(cx, from, "an element outside Z_(2^64 - 1)")) }
+    if words.iter().fold(true, |ok, &word| ok & (word != u64::MAX)) {
+        Ok(words)
+    } else {
+        Err(malformed(cx, from, "an element outside Z_(2^64 - 1)"))
+    }
 }
 
 fn malformed(cx: &Cx<'_>, from: Party, what: &str) -> ProtocolError {

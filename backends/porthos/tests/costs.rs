@@ -4,7 +4,10 @@ mod common;
 
 use common::{BOTH, Exec, Rng, Value, input, three_parties};
 use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
-use treville_protocol::{Call, Cost, Protocol, Result, Rounding, ScaleDown, Selection, Traffic, arg_max_segments, max_pool_segments, max_tree_cost};
+use treville_protocol::{
+    Call, Cost, Protocol, Result, Rounding, ScaleDown, Selection, Traffic, arg_max_segments, max_pool_segments,
+    max_tree_cost,
+};
 use treville_ring::{ConvSpec, RingTensor, Window};
 
 /// Shares the tensors, runs `body` after a ReLU (so that the parties start at unequal depths if they can), and measures the operations of `body`, from 100 on.
@@ -12,7 +15,11 @@ fn measure(inputs: &[&RingTensor], body: impl AsyncFn(&Exec<'_>, &[Value]) -> Re
     measure_after(3, inputs, body)
 }
 
-fn measure_after(relus: usize, inputs: &[&RingTensor], body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<()> + Sync) -> Cost {
+fn measure_after(
+    relus: usize,
+    inputs: &[&RingTensor],
+    body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<()> + Sync,
+) -> Cost {
     let warm = Rng(1).tensor(&[relus], 40);
     let reports = three_parties(20, async |me, session| {
         let exec = session.inference(0);
@@ -27,12 +34,12 @@ fn measure_after(relus: usize, inputs: &[&RingTensor], body: impl AsyncFn(&Exec<
         Ok((before, session.depth(), session.reports()))
     })
     .unwrap();
-    let deepest = |f: fn(&(u32, u32, std::collections::BTreeMap<u32, treville_protocol::OpReport>)) -> u32| reports.iter().map(f).max().unwrap();
     let mut online = Traffic::default();
     for (_, _, reports) in &reports {
         reports.range(100..).for_each(|(_, report)| online += &report.sent);
     }
-    Cost { rounds: deepest(|r| r.1) - deepest(|r| r.0), online, offline: Traffic::default() }
+    let (before, after) = (reports.iter().map(|r| r.0).max().unwrap(), reports.iter().map(|r| r.1).max().unwrap());
+    Cost { rounds: after - before, online, offline: Traffic::default() }
 }
 
 fn declared(call: Call<'_>) -> Cost {
@@ -45,17 +52,33 @@ fn primitives_cost_what_is_declared() {
     for n in [1, 64, 200, 65_600] {
         let x = rng.tensor(&[n], 61);
         let y = rng.tensor(&[n], 61);
-        assert_eq!(measure(&[&x], async |exec, v| exec.relu(100, &v[0]).await.map(|_| ())), Porthos::info().costs.relu(n));
-        assert_eq!(measure(&[&x, &y], async |exec, v| exec.mul(100, &v[0], &v[1], &[n]).await.map(|_| ())), declared(Call::Mul { n }));
-        assert_eq!(measure(&[&x], async |exec, v| exec.prepare(100, &v[0]).await.map(|_| ())), declared(Call::Prepare { n }));
+        assert_eq!(
+            measure(&[&x], async |exec, v| exec.relu(100, &v[0]).await.map(|_| ())),
+            Porthos::info().costs.relu(n)
+        );
+        assert_eq!(
+            measure(&[&x, &y], async |exec, v| exec.mul(100, &v[0], &v[1], &[n]).await.map(|_| ())),
+            declared(Call::Mul { n })
+        );
+        assert_eq!(
+            measure(&[&x], async |exec, v| exec.prepare(100, &v[0]).await.map(|_| ())),
+            declared(Call::Prepare { n })
+        );
         let spec = ScaleDown { shift: 3, rounding: Rounding::Local };
-        assert_eq!(measure(&[&x], async |exec, v| exec.scale_down(100, &v[0], spec).await.map(|_| ())), declared(Call::ScaleDown { n }));
+        assert_eq!(
+            measure(&[&x], async |exec, v| exec.scale_down(100, &v[0], spec).await.map(|_| ())),
+            declared(Call::ScaleDown { n })
+        );
         for to in [&[CLIENT][..], &[SERVER], &[HELPER], BOTH, &[CLIENT, HELPER], &[CLIENT, SERVER, HELPER]] {
-            assert_eq!(measure(&[&x], async |exec, v| exec.reveal(100, &v[0], to).await.map(|_| ())), declared(Call::Reveal { n, to }));
+            assert_eq!(
+                measure(&[&x], async |exec, v| exec.reveal(100, &v[0], to).await.map(|_| ())),
+                declared(Call::Reveal { n, to })
+            );
         }
         for owner in [CLIENT, SERVER, HELPER] {
             // At the start: the helper lags behind the others, so that later its message would lie within rounds that are counted already.
-            let measured = measure_after(0, &[], async |exec, _| input(exec, 100, exec.me(), owner, &x).await.map(|_| ()));
+            let measured =
+                measure_after(0, &[], async |exec, _| input(exec, 100, exec.me(), owner, &x).await.map(|_| ()));
             assert_eq!(measured, declared(Call::Input { owner, n }));
         }
     }
@@ -64,7 +87,13 @@ fn primitives_cost_what_is_declared() {
 #[test]
 fn a_relu_is_528_bytes_and_9_rounds() {
     let costs = Porthos::info().costs;
-    let links = [(CLIENT, SERVER, 40), (CLIENT, HELPER, 136), (SERVER, CLIENT, 40), (SERVER, HELPER, 136), (HELPER, SERVER, 176)];
+    let links = [
+        (CLIENT, SERVER, 40),
+        (CLIENT, HELPER, 136),
+        (SERVER, CLIENT, 40),
+        (SERVER, HELPER, 136),
+        (HELPER, SERVER, 176),
+    ];
     assert_eq!(costs.relu(1), Cost::online(9, links));
     assert_eq!(costs.relu(1000).bytes(), 528_000);
     assert_eq!(costs.primitive(&Call::DRelu { n: 1 }).bytes(), 488);
@@ -85,7 +114,8 @@ fn products_cost_the_papers_formulas() {
     assert_eq!(cost.bytes() as usize, 8 * (2 * i * j + 2 * j * k + i * k));
 
     for kernel in [1, 3, 5] {
-        let spec = ConvSpec { window: Window { pads_begin: vec![1, 1], ..Window::dense(&[kernel, kernel]) }, groups: 1 };
+        let spec =
+            ConvSpec { window: Window { pads_begin: vec![1, 1], ..Window::dense(&[kernel, kernel]) }, groups: 1 };
         let (x, w) = (rng.tensor(&[1, 3, 8, 9], 63), rng.tensor(&[4, 3, kernel, kernel], 63));
         let y: usize = spec.output_shape(x.shape(), w.shape()).unwrap().iter().product();
         let cost = measure(&[&x, &w], async |exec, v| {
@@ -133,4 +163,55 @@ fn rounds_of_a_chain_of_operations_add_up() {
         exec.reveal(999, &y, &[CLIENT]).await.map(|_| ())
     });
     assert_eq!(cost.rounds, 1 + 3 * (1 + 9 + 1) + 1);
+}
+
+/// Set-up, then two inferences, of a program with every kind of operation; per party its reports.
+fn program<P: Protocol>() -> Vec<std::collections::BTreeMap<u32, treville_protocol::OpReport>> {
+    let mut rng = Rng(25);
+    let (x, w) = (rng.tensor(&[1, 2, 6, 6], 15), rng.tensor(&[3, 2, 3, 3], 15));
+    treville_protocol::simulate::Simulation::seeded(25)
+        .run(async |me, session: treville_protocol::Session<P>| {
+            let mine = |owner, value: &RingTensor| (me == owner).then(|| value.clone());
+            let setup = session.setup();
+            let shared = setup.input(0, SERVER, w.shape(), mine(SERVER, &w)).await?;
+            let weights = setup.prepare_all(&[(1, &shared), (2, &shared)]).await?;
+            let spec = ConvSpec {
+                window: Window { pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) },
+                groups: 1,
+            };
+            for inference in 0..2 {
+                let exec = session.inference(inference);
+                let image = exec.input(3, CLIENT, x.shape(), mine(CLIENT, &x)).await?;
+                let a = exec.conv(4, &image, &weights[0], &spec).await?;
+                let b = exec.conv(5, &image, &weights[1], &spec).await?;
+                let y = exec.add(6, &a, &b, &[1, 3, 6, 6]).await?;
+                let y = exec.scale_down(7, &y, ScaleDown { shift: 15, rounding: Rounding::Local }).await?;
+                let y = exec.relu(8, &y).await?;
+                let y = exec.mul(9, &y, &y, &[1, 3, 6, 6]).await?;
+                let y = exec.max_pool(10, &y, &Window { strides: vec![2, 2], ..Window::dense(&[2, 2]) }).await?;
+                let flat = exec.reshape(11, &y, &[3, 9]).await?;
+                let turned = exec.prepare(12, &exec.transpose(13, &flat, &[1, 0], &[9, 3]).await?).await?;
+                let gram = exec.matmul(14, &flat, &turned).await?;
+                let best = exec.arg_max(15, &gram, 1, false).await?;
+                exec.reveal_all(&[(16, &gram, &[CLIENT]), (17, &best, &[CLIENT, HELPER])]).await?;
+            }
+            Ok::<_, treville_protocol::ProtocolError>(session.reports())
+        })
+        .unwrap()
+}
+
+#[test]
+fn the_price_of_a_program_is_what_its_run_measures_operation_by_operation() {
+    let priced = program::<treville_protocol::Priced<Porthos>>().remove(0);
+    let measured = program::<Porthos>();
+    assert!(priced.len() >= 17);
+    for (op, price) in priced {
+        let mut sent = Traffic::default();
+        measured.iter().for_each(|reports| sent += &reports[&op].sent);
+        assert_eq!(sent, price.sent, "bytes of op {op}");
+        for (inference, depth) in price.depth_after {
+            let deepest = measured.iter().map(|reports| reports[&op].depth_after[&inference]).max();
+            assert_eq!(deepest, Some(depth), "depth after op {op} of inference {inference}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ const OP: u32 = 100;
 fn relu(alter: fn(&mut Message)) -> Result<(), ProtocolError> {
     let x = Rng(60).tensor(&[100], 62);
     Simulation::seeded(60)
-        .run_over(Tap::new(&Arc::new(Mutex::new(Vec::new())), alter), async |me, session: Session| {
+        .run_over(Tap::wrap(&Arc::new(Mutex::new(Vec::new())), alter), async |me, session: Session| {
             let exec = session.inference(0);
             let x = input(&exec, 0, me, CLIENT, &x).await?;
             let y = exec.relu(OP, &x).await?;
@@ -38,17 +38,66 @@ fn assert_malformed(alter: fn(&mut Message), sender: &str) {
 
 #[test]
 fn a_digit_outside_the_field_is_refused() {
-    assert_malformed(|m| if (m.from, m.tag.op, m.tag.step) == (CLIENT, OP, 1) && m.to == HELPER { overwrite(m, 6399, &[67]) }, "client");
-    assert_malformed(|m| if (m.from, m.tag.op, m.tag.step) == (SERVER, OP, 2) && m.to == HELPER { overwrite(m, 0, &[255]) }, "server");
-    assert_malformed(|m| if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 0) { overwrite(m, 4000, &[67]) }, "helper");
-    assert_malformed(|m| if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 2) { overwrite(m, 1, &[200]) }, "helper");
+    assert_malformed(
+        |m| {
+            if (m.from, m.tag.op, m.tag.step) == (CLIENT, OP, 1) && m.to == HELPER {
+                overwrite(m, 6399, &[67])
+            }
+        },
+        "client",
+    );
+    assert_malformed(
+        |m| {
+            if (m.from, m.tag.op, m.tag.step) == (SERVER, OP, 2) && m.to == HELPER {
+                overwrite(m, 0, &[255])
+            }
+        },
+        "server",
+    );
+    assert_malformed(
+        |m| {
+            if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 0) {
+                overwrite(m, 4000, &[67])
+            }
+        },
+        "helper",
+    );
+    assert_malformed(
+        |m| {
+            if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 2) {
+                overwrite(m, 1, &[200])
+            }
+        },
+        "helper",
+    );
 }
 
 #[test]
 fn an_element_outside_the_odd_ring_is_refused() {
-    assert_malformed(|m| if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 0) { overwrite(m, 6400, &[255; 8]) }, "helper");
-    assert_malformed(|m| if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 1) { overwrite(m, 792, &[255; 8]) }, "helper");
-    assert_malformed(|m| if (m.from, m.to, m.tag.op, m.tag.step) == (SERVER, CLIENT, OP, 0) { overwrite(m, 0, &[255; 8]) }, "server");
+    assert_malformed(
+        |m| {
+            if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 0) {
+                overwrite(m, 6400, &[255; 8])
+            }
+        },
+        "helper",
+    );
+    assert_malformed(
+        |m| {
+            if (m.from, m.tag.op, m.tag.step) == (HELPER, OP, 1) {
+                overwrite(m, 792, &[255; 8])
+            }
+        },
+        "helper",
+    );
+    assert_malformed(
+        |m| {
+            if (m.from, m.to, m.tag.op, m.tag.step) == (SERVER, CLIENT, OP, 0) {
+                overwrite(m, 0, &[255; 8])
+            }
+        },
+        "server",
+    );
 }
 
 #[test]
@@ -57,7 +106,7 @@ fn every_message_of_a_wrong_length_is_refused() {
     let messages = {
         let x = Rng(60).tensor(&[100], 62);
         Simulation::seeded(60)
-            .run_over(Tap::new(&log, |_| {}), async |me, session: Session| {
+            .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
                 let exec = session.inference(0);
                 let x = input(&exec, 0, me, CLIENT, &x).await?;
                 exec.relu(OP, &x).await.map(|_| ())
@@ -66,7 +115,10 @@ fn every_message_of_a_wrong_length_is_refused() {
         log.lock().unwrap().len()
     };
     assert_eq!(messages, 3 + 3 + 3 + 3 + 5);
-    for shorten in [|m: &mut Message| m.payload.truncate(m.payload.len() - 1), |m: &mut Message| m.payload = [&m.payload[..], &[0]].concat().into()] {
+    for shorten in [
+        |m: &mut Message| m.payload.truncate(m.payload.len() - 1),
+        |m: &mut Message| m.payload = [&m.payload[..], &[0]].concat().into(),
+    ] {
         let error = relu(shorten).unwrap_err();
         assert!(matches!(error, ProtocolError::Net(NetError::Length { .. })), "{error}");
     }

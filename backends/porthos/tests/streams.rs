@@ -16,7 +16,8 @@ use treville_ring::{ConvSpec, Window};
 fn audited() -> Arc<Audit> {
     let audit = Arc::new(Audit::default());
     let mut rng = Rng(30);
-    let (x, filter, bias) = (rng.tensor(&[1, 2, 6, 6], 20), rng.tensor(&[3, 2, 3, 3], 20), rng.tensor(&[1, 3, 1, 1], 30));
+    let (x, filter, bias) =
+        (rng.tensor(&[1, 2, 6, 6], 20), rng.tensor(&[3, 2, 3, 3], 20), rng.tensor(&[1, 3, 1, 1], 30));
     let simulation = Simulation { audit: Some(audit.clone()), ..Simulation::seeded(30) };
     simulation
         .run(async |me, session: Session| {
@@ -28,7 +29,10 @@ fn audited() -> Arc<Audit> {
                 let exec = session.inference(inference);
                 let image = input(&exec, 10, me, CLIENT, &x).await?;
                 let given = input(&exec, 11, me, HELPER, &x).await?;
-                let spec = ConvSpec { window: Window { pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) }, groups: 1 };
+                let spec = ConvSpec {
+                    window: Window { pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) },
+                    groups: 1,
+                };
                 let shape = [1, 3, 6, 6];
                 let a = exec.conv(12, &image, &filters[0], &spec).await?;
                 let b = exec.conv(13, &given, &filters[1], &spec).await?;
@@ -55,19 +59,34 @@ fn no_stream_position_is_drawn_twice() {
     audit.check().unwrap_or_else(|reuse| panic!("{reuse}"));
     let uses = audit.uses();
     for owner in ["client", "server", "helper"] {
-        assert_eq!(uses.iter().filter(|u| u.owner == owner).map(|u| u.key).collect::<BTreeSet<_>>().len(), 2, "{owner} has two keys");
+        assert_eq!(
+            uses.iter().filter(|u| u.owner == owner).map(|u| u.key).collect::<BTreeSet<_>>().len(),
+            2,
+            "{owner} has two keys"
+        );
     }
-    assert_eq!(uses.iter().map(|u| u.stream.purpose).collect::<BTreeSet<_>>(), (1..=17).collect(), "every purpose occurs");
+    assert_eq!(
+        uses.iter().map(|u| u.stream.purpose).collect::<BTreeSet<_>>(),
+        (1..=17).collect(),
+        "every purpose occurs"
+    );
 }
 
 #[test]
 fn masks_of_activations_are_fresh_and_only_weights_use_the_session() {
     const TRIPLE_LEFT: u8 = 3;
     let uses = audited().uses();
-    let session: BTreeSet<_> = uses.iter().filter(|u| u.stream.inference == SESSION_INFERENCE).map(|u| (u.stream.op, u.stream.purpose)).collect();
+    let session: BTreeSet<_> = uses
+        .iter()
+        .filter(|u| u.stream.inference == SESSION_INFERENCE)
+        .map(|u| (u.stream.op, u.stream.purpose))
+        .collect();
     assert_eq!(session, BTreeSet::from([(0, 1), (1, 1), (2, 4), (3, 4)]), "inputs 0 and 1 and their masks in 2 and 3");
     let left = |inference| -> BTreeSet<_> {
-        uses.iter().filter(|u| u.stream.purpose == TRIPLE_LEFT && u.stream.inference == inference).map(|u| (u.owner, u.key, u.stream.op, u.stream.step, u.bytes.start, u.bytes.end)).collect()
+        uses.iter()
+            .filter(|u| u.stream.purpose == TRIPLE_LEFT && u.stream.inference == inference)
+            .map(|u| (u.owner, u.key, u.stream.op, u.stream.step, u.bytes.start, u.bytes.end))
+            .collect()
     };
     assert!(!left(0).is_empty());
     assert_eq!(left(0), left(1), "the same draws under another inference");
@@ -76,7 +95,8 @@ fn masks_of_activations_are_fresh_and_only_weights_use_the_session() {
 #[test]
 fn streams_repeat_exactly_with_the_seed() {
     let sorted = || {
-        let mut uses: Vec<_> = audited().uses().into_iter().map(|u| (u.owner, u.key, u.stream, u.bytes.start, u.bytes.end)).collect();
+        let mut uses: Vec<_> =
+            audited().uses().into_iter().map(|u| (u.owner, u.key, u.stream, u.bytes.start, u.bytes.end)).collect();
         uses.sort();
         uses
     };

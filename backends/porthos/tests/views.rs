@@ -42,7 +42,7 @@ fn assert_uniform_words(what: &str, words: &[u64]) {
 fn relu(x: &RingTensor) -> Vec<Message> {
     let log = Arc::new(Mutex::new(Vec::new()));
     Simulation::seeded(40)
-        .run_over(Tap::new(&log, |_| {}), async |me, session: Session| {
+        .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
             let exec = session.inference(0);
             let x = input(&exec, 0, me, CLIENT, x).await?;
             exec.relu(OP, &x).await?;
@@ -60,7 +60,7 @@ fn inputs() -> [RingTensor; 3] {
     [zeros, large, mixed]
 }
 
-fn between<'m>(messages: &'m [Message], from: Party, to: Party) -> Vec<&'m Message> {
+fn between(messages: &[Message], from: Party, to: Party) -> Vec<&Message> {
     messages.iter().filter(|m| (m.from, m.to) == (from, to)).collect()
 }
 
@@ -103,7 +103,14 @@ fn the_helper_sees_uniform_digits_with_a_zero_in_a_uniform_place() {
             let distances = places.windows(2).filter_map(|w| Some((w[0]? + 64 - w[1]?) % 64));
             assert_uniform("the distance of neighbouring zeros", distances, 64);
             // As are the pairs of a digit and the one beside it.
-            assert_uniform("pairs of digits", (0..N).flat_map(|e| (0..63).map(move |i| (e, i))).filter_map(|(e, i)| Some((sum(e, i).checked_sub(1)?, sum(e, i + 1).checked_sub(1)?))).map(|(a, b)| usize::from(a) * 66 + usize::from(b)), 66 * 66);
+            assert_uniform(
+                "pairs of digits",
+                (0..N)
+                    .flat_map(|e| (0..63).map(move |i| (e, i)))
+                    .filter_map(|(e, i)| Some((sum(e, i).checked_sub(1)?, sum(e, i + 1).checked_sub(1)?)))
+                    .map(|(a, b)| usize::from(a) * 66 + usize::from(b)),
+                66 * 66,
+            );
         }
     }
 }
@@ -114,16 +121,27 @@ fn the_holders_see_uniform_shares_and_openings() {
         let messages = relu(&x);
         assert!(between(&messages, HELPER, CLIENT).is_empty());
         let (up, down) = (between(&messages, CLIENT, SERVER), between(&messages, SERVER, CLIENT));
-        assert_eq!(up.iter().map(|m| m.payload.len()).collect::<Vec<_>>(), [8 * N, 16 * N, 16 * N], "r; two factors in MSB; two factors in mux");
+        assert_eq!(
+            up.iter().map(|m| m.payload.len()).collect::<Vec<_>>(),
+            [8 * N, 16 * N, 16 * N],
+            "r; two factors in MSB; two factors in mux"
+        );
         for (ours, theirs) in up.iter().zip(&down) {
             let (ours, theirs) = (words(&ours.payload), words(&theirs.payload));
             assert_uniform_words("the client's part of an opening", &ours);
             assert_uniform_words("the server's part of an opening", &theirs);
             if ours.len() == N {
-                let odd: Vec<u64> = ours.iter().zip(&theirs).map(|(a, b)| ((u128::from(*a) + u128::from(*b)) % u128::from(u64::MAX)) as u64).collect();
+                let odd: Vec<u64> = ours
+                    .iter()
+                    .zip(&theirs)
+                    .map(|(a, b)| ((u128::from(*a) + u128::from(*b)) % u128::from(u64::MAX)) as u64)
+                    .collect();
                 assert_uniform_words("r", &odd);
             } else {
-                assert_uniform_words("an opened factor", &ours.iter().zip(&theirs).map(|(a, b)| a.wrapping_add(*b)).collect::<Vec<_>>());
+                assert_uniform_words(
+                    "an opened factor",
+                    &ours.iter().zip(&theirs).map(|(a, b)| a.wrapping_add(*b)).collect::<Vec<_>>(),
+                );
             }
         }
         let dealt = between(&messages, HELPER, SERVER);
@@ -139,13 +157,39 @@ fn the_holders_see_uniform_shares_and_openings() {
     }
 }
 
+/// What the helper is sent at the end must not be the shares themselves: it has dealt part of what they were made with.
+#[test]
+fn shares_are_randomised_before_they_are_opened_to_the_helper() {
+    let x = vector(0..N as i64);
+    let opened = |to: &'static [Party]| {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let results = Simulation::seeded(43)
+            .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
+                let exec = session.inference(0);
+                let x = input(&exec, 0, me, CLIENT, &x).await?;
+                let y = exec.mul(1, &x, &x, &[N]).await?;
+                exec.reveal(OP, &y, to).await
+            })
+            .unwrap();
+        assert_eq!(results[to[0].0], Some(x.mapv(|x| x * x)));
+        let log = log.lock().unwrap();
+        let sent = |from| log.iter().find(|m| m.tag.op == OP && m.from == from).map(|m| words(&m.payload)).unwrap();
+        (sent(CLIENT), sent(SERVER))
+    };
+    let (share_0, share_1) = opened(&[CLIENT, SERVER]);
+    let (seen_0, seen_1) = opened(&[HELPER]);
+    let zero: Vec<u64> = seen_0.iter().zip(&share_0).map(|(seen, share)| seen.wrapping_sub(*share)).collect();
+    assert_uniform_words("the zero share", &zero);
+    assert!(seen_1.iter().zip(&share_1).zip(&zero).all(|((seen, share), zero)| seen.wrapping_add(*zero) == *share));
+}
+
 /// Two messages of the same kind never differ by what the secret differs by: masks are fresh in each inference.
 #[test]
 fn equal_inputs_give_unrelated_messages_in_the_next_inference() {
     let x = vector(0..500);
     let log = Arc::new(Mutex::new(Vec::new()));
     Simulation::seeded(41)
-        .run_over(Tap::new(&log, |_| {}), async |me, session: Session| {
+        .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
             for inference in 0..2 {
                 let exec = session.inference(inference);
                 let x = input(&exec, 0, me, CLIENT, &x).await?;
@@ -158,7 +202,13 @@ fn equal_inputs_give_unrelated_messages_in_the_next_inference() {
     let log = log.lock().unwrap();
     let (mut pairs, mut equal, mut words_compared) = (0, 0, 0);
     for first in log.iter().filter(|m| m.tag.inference == 0) {
-        let second = log.iter().find(|m| (m.from, m.to, m.tag.op, m.tag.step, m.tag.inference) == (first.from, first.to, first.tag.op, first.tag.step, 1)).unwrap();
+        let second = log
+            .iter()
+            .find(|m| {
+                (m.from, m.to, m.tag.op, m.tag.step, m.tag.inference)
+                    == (first.from, first.to, first.tag.op, first.tag.step, 1)
+            })
+            .unwrap();
         let (a, b) = (words(&first.payload), words(&second.payload));
         pairs += 1;
         words_compared += a.len();

@@ -90,7 +90,11 @@ impl Action {
     /// On an op that this crate does not know; a test holds the list against the dialect's table.
     pub fn decode(func: &Func<Llil>, id: OpId) -> Action {
         let op = func.op(id);
-        let attr = |name: &str| op.attrs.get(name).unwrap_or_else(|| panic!("invariant: verified op {} has attribute {name}", op.def.mnemonic));
+        let attr = |name: &str| {
+            op.attrs
+                .get(name)
+                .unwrap_or_else(|| panic!("invariant: verified op {} has attribute {name}", op.def.mnemonic))
+        };
         let int = |name: &str| match attr(name) {
             Attr::Int(v) => *v,
             other => panic!("invariant: {name} is an integer, not {other:?}"),
@@ -104,19 +108,32 @@ impl Action {
         let window = |kernel: Vec<usize>| {
             let pads = sizes("pads");
             let (begin, end) = pads.split_at(pads.len() / 2);
-            Window { kernel, strides: sizes("strides"), pads_begin: begin.to_vec(), pads_end: end.to_vec(), dilations: sizes("dilations") }
+            Window {
+                kernel,
+                strides: sizes("strides"),
+                pads_begin: begin.to_vec(),
+                pads_end: end.to_vec(),
+                dilations: sizes("dilations"),
+            }
         };
         match op.def.mnemonic {
             "constant" => Action::Constant(ints("value")),
             "matmul" => Action::MatMul,
-            "conv" => Action::Conv(ConvSpec { window: window(func.ty(op.operands[1]).shape[2..].to_vec()), groups: int("groups") as usize }),
+            "conv" => Action::Conv(ConvSpec {
+                window: window(func.ty(op.operands[1]).shape[2..].to_vec()),
+                groups: int("groups") as usize,
+            }),
             "add" => Action::Add,
             "sub" => Action::Sub,
             "mul" => Action::Mul,
             "neg" => Action::Neg,
             "relu" => Action::Relu,
             "max_pool" => Action::MaxPool(window(sizes("kernel"))),
-            "avg_pool" => Action::AvgPool { window: window(sizes("kernel")), count_include_pad: flag("count_include_pad"), divisor_frac: int("divisor_frac") as u8 },
+            "avg_pool" => Action::AvgPool {
+                window: window(sizes("kernel")),
+                count_include_pad: flag("count_include_pad"),
+                divisor_frac: int("divisor_frac") as u8,
+            },
             "arg_max" => Action::ArgMax { axis: int("axis") as usize, keepdims: flag("keepdims") },
             "scale_down" => {
                 let Attr::Str(rounding) = attr("rounding") else { panic!("invariant: rounding is a string") };

@@ -9,7 +9,8 @@ pub(crate) struct Names(BTreeSet<String>);
 impl Names {
     /// An identifier that reads like `name` and has not been handed out yet.
     pub(crate) fn fresh(&mut self, name: &str) -> String {
-        let mut base: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+        let mut base: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
         while base.contains("__") {
             base = base.replace("__", "_");
         }
@@ -31,7 +32,7 @@ impl Names {
 fn is_taken(name: &str) -> bool {
     const TAKEN: &str = " abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl in \
         let loop macro match mod move mut override priv pub ref return self static struct super trait true try type typeof union unsafe unsized \
-        use virtual where while yield x w weights inputs constant conv_spec window ";
+        use virtual where while yield x w weights inputs prepared constant conv_spec window ";
     TAKEN.contains(&format!(" {name} ")) || (name.starts_with('v') && name[1..].chars().all(|c| c.is_ascii_digit()))
 }
 

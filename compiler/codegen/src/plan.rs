@@ -69,11 +69,16 @@ impl Plan {
             let input = plan.number(first_user, "input");
             let at = prepared_at(value).filter(|_| arg.kind == ArgKind::Weight);
             let prepare = at.map(|op: OpId| plan.number(&func.op(op).loc, "prepare"));
-            let plain = uses.of(value).iter().any(|u| !matches!(*u, Use::Operand(op, 1) if is_bilinear(func.op(op).def.mnemonic))) || at.is_none();
+            let plain = uses
+                .of(value)
+                .iter()
+                .any(|u| !matches!(*u, Use::Operand(op, 1) if is_bilinear(func.op(op).def.mnemonic)))
+                || at.is_none();
             plan.args.push(ArgPlan { input, prepare, plain });
         }
         for (_, op) in func.ops() {
-            let at_run_time = is_bilinear(op.def.mnemonic) && !func.as_arg(op.operands[1]).is_some_and(|a| a.kind == ArgKind::Weight);
+            let at_run_time =
+                is_bilinear(op.def.mnemonic) && !func.as_arg(op.operands[1]).is_some_and(|a| a.kind == ArgKind::Weight);
             let prepare = at_run_time.then(|| plan.number(&op.loc, "prepare"));
             let number = plan.number(&op.loc, op.def.mnemonic);
             plan.ops.push(OpPlan { op: number, prepare });

@@ -30,7 +30,11 @@ impl Backend {
     /// The backend of this name.
     pub fn by_name(name: &str) -> Result<Self, Failure> {
         let names = || Self::ALL.iter().map(|b| b.info().name).collect::<Vec<_>>().join(", ");
-        Self::ALL.iter().copied().find(|b| b.info().name == name).ok_or_else(|| Failure::usage(format!("there is no backend `{name}`; there are: {}", names())))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|b| b.info().name == name)
+            .ok_or_else(|| Failure::usage(format!("there is no backend `{name}`; there are: {}", names())))
     }
 
     /// Calls `action` with the backend's type.

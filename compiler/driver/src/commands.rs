@@ -62,7 +62,8 @@ fn load(path: &Path, options: &ModelArgs, calibration: Option<Samples>) -> Resul
 
 fn compile_command(args: &CompileArgs, say: &dyn Fn(&str)) -> Result<String, Failure> {
     let backend = Backend::by_name(&args.options.backend)?;
-    let mut print = |pass: &treville_passes::Pass, module: &treville_passes::Module| eprintln!("// after {}\n{module}", pass.name);
+    let mut print =
+        |pass: &treville_passes::Pass, module: &treville_passes::Module| eprintln!("// after {}\n{module}", pass.name);
     let watch = Watch { after_each: args.print_ir_after_all.then_some(&mut print as _) };
     let compiled = compile(Model::read(&args.model, &args.options)?, &args.options, None, watch)?;
     let package = package::write(&compiled, backend, &args.output, args.vendor)?;
@@ -70,14 +71,24 @@ fn compile_command(args: &CompileArgs, say: &dyn Fn(&str)) -> Result<String, Fai
     if args.json {
         return Ok(serde_json::to_string_pretty(&compiled.manifest).unwrap_or_default() + "\n");
     }
-    Ok(summary(&compiled) + &format!("\nnext: treville build {0}\n      treville run {0} --input FILE.npy\n", args.output.display()))
+    Ok(summary(&compiled)
+        + &format!("\nnext: treville build {0}\n      treville run {0} --input FILE.npy\n", args.output.display()))
 }
 
 /// What a user should know of a compilation.
 fn summary(compiled: &Compiled) -> String {
     let m = &compiled.manifest;
     let report = compiled.predicted();
-    let mut text = format!("{} for {}: {} nodes, scale {} ({}), ring {} bits, {} rounding\n", m.model, m.backend, report.nodes.len(), m.scale, compiled.scale_origin, m.ring_bits, m.rounding);
+    let mut text = format!(
+        "{} for {}: {} nodes, scale {} ({}), ring {} bits, {} rounding\n",
+        m.model,
+        m.backend,
+        report.nodes.len(),
+        m.scale,
+        compiled.scale_origin,
+        m.ring_bits,
+        m.rounding
+    );
     for input in &m.inputs {
         text += &format!("  input  {} {:?} of the {}\n", input.name, input.shape, input.owner);
     }
@@ -86,16 +97,34 @@ fn summary(compiled: &Compiled) -> String {
     owners.dedup();
     text += &format!("  {} weights in {} tensors of the {}\n", n_weights, m.weights.len(), owners.join(", "));
     for output in &m.outputs {
-        text += &format!("  result {} {:?} for the {}{}\n", output.name, output.shape, output.owners.join(", "), if output.post == "softmax" { ", who does the final softmax in the clear" } else { "" });
+        text += &format!(
+            "  result {} {:?} for the {}{}\n",
+            output.name,
+            output.shape,
+            output.owners.join(", "),
+            if output.post == "softmax" { ", who does the final softmax in the clear" } else { "" }
+        );
     }
-    text += &format!("  probability that an inference goes wrong beyond its error bound: {}\n", m.failure_log2.map_or("0".into(), probability));
+    text += &format!(
+        "  probability that an inference goes wrong beyond its error bound: {}\n",
+        m.failure_log2.map_or("0".into(), probability)
+    );
     if !compiled.sweep.is_empty() {
         text += "\nscale sweep on the calibration data (same decision as float):\n";
-        text += &table(&["scale", "agree"], &compiled.sweep.iter().map(|s| vec![s.0.to_string(), format!("{:.1} %", 100.0 * s.1)]).collect::<Vec<_>>());
+        text += &table(
+            &["scale", "agree"],
+            &compiled.sweep.iter().map(|s| vec![s.0.to_string(), format!("{:.1} %", 100.0 * s.1)]).collect::<Vec<_>>(),
+        );
     }
-    text += "\nwhat the program reveals to all parties: shapes, operations, scales, and the predicted cost\n";
+    text += "\nwhat the program reveals to all parties: shapes, operations, scales, the ranges and error bounds in program.llil, and this cost\n";
     text += &nodes_table(&report, false);
-    text += &format!("  in total {} in {} rounds; on the wire about {} (LAN), {} (WAN)\n", bytes(report.bytes_total), report.rounds, seconds(wire_seconds(&report, Shape::LAN)), seconds(wire_seconds(&report, Shape::WAN)));
+    text += &format!(
+        "  in total {} in {} rounds; on the wire about {} (LAN), {} (WAN)\n",
+        bytes(report.bytes_total),
+        report.rounds,
+        seconds(wire_seconds(&report, Shape::LAN)),
+        seconds(wire_seconds(&report, Shape::WAN))
+    );
     for note in &m.notes {
         text += &format!("note: {note}\n");
     }
@@ -114,12 +143,25 @@ fn nodes_table(report: &RunReport, measured: bool) -> String {
             row
         })
         .collect();
-    table(if measured { &["node", "operations", "bytes", "rounds", "time"] } else { &["node", "operations", "bytes", "rounds"] }, &rows)
+    table(
+        if measured {
+            &["node", "operations", "bytes", "rounds", "time"]
+        } else {
+            &["node", "operations", "bytes", "rounds"]
+        },
+        &rows,
+    )
 }
 
 fn run_command(args: &RunArgs) -> Result<String, Failure> {
     let package = Package::open(&args.dir)?;
-    let options = RunOptions { inputs: args.input.clone(), net: args.net.clone(), weights: args.weights.clone(), timeout: args.timeout, progress: true };
+    let options = RunOptions {
+        inputs: args.input.clone(),
+        net: args.net.clone(),
+        weights: args.weights.clone(),
+        timeout: args.timeout,
+        progress: true,
+    };
     let result = run_parties(&package, &options)?;
     if let Some(path) = &args.report {
         write_json(path, &result.report)?;
@@ -133,18 +175,37 @@ fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
         let func = package.llil()?;
         let plan = treville_codegen::Plan::new(&func);
         let weights = package.weights()?;
-        let simulated = Simulation { func: &func, plan: &plan, manifest: &package.manifest, weights: &weights, inputs: inputs(&args.input)?, recorder: None }.run(Backend::by_name(&package.manifest.backend)?)?;
+        let simulated = Simulation {
+            func: &func,
+            plan: &plan,
+            manifest: &package.manifest,
+            weights: &weights,
+            inputs: inputs(&args.input)?,
+            recorder: None,
+        }
+        .run(Backend::by_name(&package.manifest.backend)?)?;
         (simulated.results, simulated.report, package.manifest.outputs)
     } else {
         let compiled = load(&args.model, &args.options, None)?;
-        let simulated =
-            Simulation { func: &compiled.llil, plan: &compiled.plan, manifest: &compiled.manifest, weights: &compiled.weights, inputs: inputs(&args.input)?, recorder: None }.run(compiled.backend)?;
+        let simulated = Simulation {
+            func: &compiled.llil,
+            plan: &compiled.plan,
+            manifest: &compiled.manifest,
+            weights: &compiled.weights,
+            inputs: inputs(&args.input)?,
+            recorder: None,
+        }
+        .run(compiled.backend)?;
         (simulated.results, simulated.report, compiled.manifest.outputs)
     };
     if let Some(path) = &args.report {
         write_json(path, &report)?;
     }
-    let outputs: Vec<(String, Array)> = names.iter().enumerate().map(|(o, info)| (info.name.clone(), Array::stack(&results.iter().map(|r| &r[o].value).collect::<Vec<_>>()))).collect();
+    let outputs: Vec<(String, Array)> = names
+        .iter()
+        .enumerate()
+        .map(|(o, info)| (info.name.clone(), Array::stack(&results.iter().map(|r| &r[o].value).collect::<Vec<_>>())))
+        .collect();
     finish_outputs(&outputs, args.output.as_deref(), Some(&report))
 }
 
@@ -158,7 +219,8 @@ fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
     };
     let names: Vec<String> = model.func.results().iter().map(|r| r.name.clone()).collect();
     if args.fixed {
-        let compiled = compile(model, &args.options, args.options.calibrate.is_none().then(|| samples.clone()), Watch::default())?;
+        let compiled =
+            compile(model, &args.options, args.options.calibrate.is_none().then(|| samples.clone()), Watch::default())?;
         let evaluator = FixedEvaluator::new(&compiled)?;
         for sample in &samples.inputs {
             add(evaluator.run(sample, &mut Exact, &mut |_, _| {})?.into_iter().map(|d| d.value).collect());
@@ -168,7 +230,8 @@ fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
             add(crate::verify::float_results(&model, sample)?);
         }
     }
-    let outputs: Vec<(String, Array)> = names.into_iter().zip(by_result.iter().map(|all| Array::stack(&all.iter().collect::<Vec<_>>()))).collect();
+    let outputs: Vec<(String, Array)> =
+        names.into_iter().zip(by_result.iter().map(|all| Array::stack(&all.iter().collect::<Vec<_>>()))).collect();
     finish_outputs(&outputs, args.output.as_deref(), None)
 }
 
@@ -184,12 +247,18 @@ fn inputs(arguments: &[String]) -> Result<Vec<(String, Array)>, Failure> {
 
 fn samples_of(arguments: &[String], model: &Model) -> Result<Samples, Failure> {
     let names = model.inputs();
-    let arrays = inputs(arguments)?.into_iter().map(|(name, a)| (if name.is_empty() { names.first().map(|(n, _)| n.clone()).unwrap_or_default() } else { name }, a));
+    let arrays = inputs(arguments)?.into_iter().map(|(name, a)| {
+        (if name.is_empty() { names.first().map(|(n, _)| n.clone()).unwrap_or_default() } else { name }, a)
+    });
     Samples::from_arrays(arrays.collect(), &names).map_err(Failure::usage)
 }
 
 /// Writes results to files, or says what they are.
-fn finish_outputs(outputs: &[(String, Array)], path: Option<&Path>, report: Option<&RunReport>) -> Result<String, Failure> {
+fn finish_outputs(
+    outputs: &[(String, Array)],
+    path: Option<&Path>,
+    report: Option<&RunReport>,
+) -> Result<String, Failure> {
     let mut text = String::new();
     for (name, value) in outputs {
         match path {
@@ -242,15 +311,38 @@ fn verify_text(v: &crate::verify::Verification) -> String {
             vec![format!("{} ({} samples)", v.backend, v.mpc_samples), percent(v.mpc.top1), percent(v.mpc.top5)],
         ],
     );
-    text += &format!("  same decision: float and fixed point {}, fixed point and {} {}\n", percent(v.agreement.float_fixed), v.backend, percent(v.agreement.fixed_mpc));
-    text += &format!("  same bits with the recorded roundings replayed: {} of {}\n", v.bit_exact_replays, v.mpc_samples);
-    text += &format!("  largest difference: float and expected {}, float and fixed point {}, fixed point and {} {}\n", number(v.max_abs_err.float_expected), number(v.max_abs_err.float_fixed), v.backend, number(v.max_abs_err.fixed_mpc));
+    for (pair, allowed, strict) in [
+        ("float and fixed point".to_string(), v.agreement.float_fixed, v.agreement.float_fixed_strict),
+        (format!("fixed point and {}", v.backend), v.agreement.fixed_mpc, v.agreement.fixed_mpc_strict),
+    ] {
+        let without = if allowed == strict {
+            String::new()
+        } else {
+            format!(" ({} without the allowance for near ties)", percent(strict))
+        };
+        text += &format!("  same decision: {pair} {}{without}\n", percent(allowed));
+    }
+    text +=
+        &format!("  same bits with the recorded roundings replayed: {} of {}\n", v.bit_exact_replays, v.mpc_samples);
+    text += &format!(
+        "  largest difference: float and expected {}, float and fixed point {}, fixed point and {} {}\n",
+        number(v.max_abs_err.float_expected),
+        number(v.max_abs_err.float_fixed),
+        v.backend,
+        number(v.max_abs_err.fixed_mpc)
+    );
     match &v.first_departure {
-        Some(n) => text += &format!("  the first node that departs from float: {} (error {:.2e} of {:.2e})\n", n.name, n.max_abs_err, n.max_abs),
+        Some(n) => {
+            text += &format!(
+                "  the first node that departs from float: {} (error {:.2e} of {:.2e})\n",
+                n.name, n.max_abs_err, n.max_abs
+            )
+        }
         None => text += "  no node departs from float by more than a twentieth of its range\n",
     }
     if let (Some(total), Some(rounds)) = (v.bytes_total, v.rounds) {
-        text += &format!("  one inference: {} in {rounds} rounds; all of this took {}\n", bytes(total), seconds(v.seconds));
+        text +=
+            &format!("  one inference: {} in {rounds} rounds; all of this took {}\n", bytes(total), seconds(v.seconds));
     }
     text
 }
@@ -259,7 +351,11 @@ fn cost_command(args: &CostArgs) -> Result<String, Failure> {
     let compiled = load(&args.model, &args.options, None)?;
     let report = compiled.predicted();
     if args.json {
-        let nodes: Vec<_> = report.nodes.iter().map(|n| json!({"name": n.name, "op": n.op, "bytes": n.bytes, "rounds": n.rounds})).collect();
+        let nodes: Vec<_> = report
+            .nodes
+            .iter()
+            .map(|n| json!({"name": n.name, "op": n.op, "bytes": n.bytes, "rounds": n.rounds}))
+            .collect();
         let value = json!({
             "backend": report.backend, "bytes_total": report.bytes_total, "rounds": report.rounds,
             "seconds": {"lan": wire_seconds(&report, Shape::LAN), "wan": wire_seconds(&report, Shape::WAN)},
@@ -288,7 +384,10 @@ fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {
 }
 
 fn passes(as_json: bool) -> String {
-    let rows = treville_passes::PASSES.iter().map(|p| (p.name, p.summary)).chain(treville_passes::PIPELINES.iter().map(|p| (p.name, p.summary)));
+    let rows = treville_passes::PASSES
+        .iter()
+        .map(|p| (p.name, p.summary))
+        .chain(treville_passes::PIPELINES.iter().map(|p| (p.name, p.summary)));
     list(rows, as_json)
 }
 
@@ -305,7 +404,10 @@ fn backends(as_json: bool) -> String {
 fn list<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>, as_json: bool) -> String {
     let rows: Vec<(&str, &str)> = rows.collect();
     if as_json {
-        return format!("{}\n", json!(rows.iter().map(|(name, summary)| json!({"name": name, "summary": summary})).collect::<Vec<_>>()));
+        return format!(
+            "{}\n",
+            json!(rows.iter().map(|(name, summary)| json!({"name": name, "summary": summary})).collect::<Vec<_>>())
+        );
     }
     let width = rows.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
     rows.iter().map(|(name, summary)| format!("{name:width$}  {summary}\n")).collect()

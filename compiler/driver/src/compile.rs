@@ -64,12 +64,19 @@ const DRAWN_SAMPLES: usize = 32;
 ///
 /// # Errors
 /// Exit code 2 for unusable options, 3 for what is not supported, 4 where a range or the failure bound does not fit.
-pub fn compile(model: Model, args: &ModelArgs, default_calibration: Option<Samples>, watch: Watch<'_>) -> Result<Compiled, Failure> {
+pub fn compile(
+    model: Model,
+    args: &ModelArgs,
+    default_calibration: Option<Samples>,
+    watch: Watch<'_>,
+) -> Result<Compiled, Failure> {
     let backend = Backend::by_name(&args.backend)?;
     let info = backend.info();
-    let refuse = |exit: Exit, diagnostics: &[Diagnostic]| Failure::diagnostics(exit, diagnostics, &model.listing, false);
+    let refuse =
+        |exit: Exit, diagnostics: &[Diagnostic]| Failure::diagnostics(exit, diagnostics, &model.listing, false);
     check_owners(&model.func, info.roles)?;
-    let rounding = RoundingMode::from_name(info.rounding.name()).expect("invariant: the runtime and LLIL have the same roundings");
+    let rounding =
+        RoundingMode::from_name(info.rounding.name()).expect("invariant: the runtime and LLIL have the same roundings");
     let mut options = Options { ring: ring_bits(&args.ring_bits, backend)?, rounding, ..Options::default() };
     let max_failure = max_failure(args.max_failure.as_deref(), info.default_max_failure_log2)?;
     let mut notes: Vec<String> = model.notes.iter().map(|n| n.message.clone()).collect();
@@ -87,35 +94,50 @@ pub fn compile(model: Model, args: &ModelArgs, default_calibration: Option<Sampl
         (None, Some(samples)) => (samples, "the first samples of the data".to_string()),
         (None, None) => draw_samples(&model, args)?,
     };
-    let calibrated = calibrate(&hlil, &hlil_weights, &calibration.inputs).map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
+    let calibrated = calibrate(&hlil, &hlil_weights, &calibration.inputs)
+        .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
     calibrated.annotate(&mut hlil);
     notes.push(format!("ranges are calibrated on {calibrated_on} ({} samples)", calibration.inputs.len()));
 
     let (scale_origin, sweep);
     (options.scale, scale_origin, sweep) = match args.scale.as_str() {
         "auto" => {
-            let found = search_scale(&hlil, &hlil_weights, &calibration.inputs, calibration.labels.as_deref(), &options).map_err(|e| scale_failure(e, &model))?;
-            let rows = found.rows.iter().filter(|r| r.fits).map(|r| (r.scale, r.agreeing as f64 / found.n_samples.max(1) as f64)).collect();
+            let found =
+                search_scale(&hlil, &hlil_weights, &calibration.inputs, calibration.labels.as_deref(), &options, max_failure)
+                    .map_err(|e| scale_failure(e, &model))?;
+            let rows = found
+                .rows
+                .iter()
+                .filter(|r| r.fits)
+                .map(|r| (r.scale, r.agreeing as f64 / found.n_samples.max(1) as f64))
+                .collect();
             (found.scale, format!("chosen on {calibrated_on}"), rows)
         }
         given => {
             let scale = given.parse().ok().filter(|s| (1..=40).contains(s));
-            (scale.ok_or_else(|| Failure::usage(format!("--scale {given}: expected `auto` or 1 to 40")))?, "given".into(), Vec::new())
+            (
+                scale.ok_or_else(|| Failure::usage(format!("--scale {given}: expected `auto` or 1 to 40")))?,
+                "given".into(),
+                Vec::new(),
+            )
         }
     };
     let lowered = run("hlil-to-llil,llil-default", Module::Hlil(hlil.clone(), hlil_weights.clone()), &options)?;
     let Module::Llil(mut llil, _) = lowered else { unreachable!("invariant: hlil-to-llil makes LLIL") };
 
-    let misfits = range::misfits(&llil);
+    let failure = failure_bound(&llil);
+    let mut misfits = range::misfits(&llil);
+    misfits.extend(failure.refusal(max_failure));
     if !misfits.is_empty() {
         return Err(refuse(Exit::Range, &misfits));
     }
-    let failure = failure_bound(&llil);
-    if failure.log2 > max_failure {
-        return Err(Failure::new(Exit::Range, too_likely(&failure, max_failure)));
-    }
     let bounds = annotate_err(&mut llil, &hlil_weights);
-    let error_bound = llil.results().iter().zip(&bounds).next().and_then(|(r, b)| Some(b.as_ref()? / 2f64.powi(llil.ty(r.value).elem.fixed()?.frac.into())));
+    let error_bound = llil
+        .results()
+        .iter()
+        .zip(&bounds)
+        .next()
+        .and_then(|(r, b)| Some(b.as_ref()? / 2f64.powi(llil.ty(r.value).elem.fixed()?.frac.into())));
 
     let plan = Plan::new(&llil);
     let price = price(&llil, &plan, options.ring, backend)?;
@@ -139,7 +161,20 @@ pub fn compile(model: Model, args: &ModelArgs, default_calibration: Option<Sampl
         notes,
     };
     describe(&mut manifest, &llil, &plan, &price, info.roles);
-    Ok(Compiled { backend, model, hlil, hlil_weights, llil, plan, manifest, weights, scale_origin, sweep, price, error_bound })
+    Ok(Compiled {
+        backend,
+        model,
+        hlil,
+        hlil_weights,
+        llil,
+        plan,
+        manifest,
+        weights,
+        scale_origin,
+        sweep,
+        price,
+        error_bound,
+    })
 }
 
 impl Compiled {
@@ -165,10 +200,16 @@ pub fn role_of<'a>(owner: &'a str, roles: &'a [&'a str]) -> &'a str {
 }
 
 fn check_owners(func: &Func<Hlil>, roles: &[&str]) -> Result<(), Failure> {
-    let owners = func.args().map(|(_, a)| (&a.name, &a.owner)).chain(func.results().iter().flat_map(|r| r.owners.iter().map(|o| (&r.name, o))));
+    let owners = func
+        .args()
+        .map(|(_, a)| (&a.name, &a.owner))
+        .chain(func.results().iter().flat_map(|r| r.owners.iter().map(|o| (&r.name, o))));
     for (name, owner) in owners {
         if !roles.contains(&role_of(owner, roles)) {
-            return Err(Failure::usage(format!("`{name}` belongs to `{owner}`, but the backend's parties are: {}; say --owner NAME=PARTY", roles.join(", "))));
+            return Err(Failure::usage(format!(
+                "`{name}` belongs to `{owner}`, but the backend's parties are: {}; say --owner NAME=PARTY",
+                roles.join(", ")
+            )));
         }
     }
     Ok(())
@@ -178,22 +219,37 @@ fn ring_bits(given: &str, backend: Backend) -> Result<RingBits, Failure> {
     let supported = &backend.info().ring_bits;
     let bits = if given == "auto" { Some(*supported.end()) } else { given.parse().ok() };
     let bits = bits.filter(|b| supported.contains(b)).and_then(|b| RingBits::new(b).ok());
-    bits.ok_or_else(|| Failure::usage(format!("--ring-bits {given}: {} supports `auto` or {} to {}", backend.info().name, supported.start(), supported.end())))
+    bits.ok_or_else(|| {
+        Failure::usage(format!(
+            "--ring-bits {given}: {} supports `auto` or {} to {}",
+            backend.info().name,
+            supported.start(),
+            supported.end()
+        ))
+    })
 }
 
 fn max_failure(given: Option<&str>, default: f64) -> Result<f64, Failure> {
     let Some(text) = given else { return Ok(default) };
-    let log2 = text.strip_prefix("2^").and_then(|e| e.parse::<f64>().ok()).or_else(|| text.parse::<f64>().ok().map(f64::log2));
-    log2.filter(|l| *l <= 0.0).ok_or_else(|| Failure::usage(format!("--max-failure {text}: expected a probability such as 2^-40")))
+    let log2 =
+        text.strip_prefix("2^").and_then(|e| e.parse::<f64>().ok()).or_else(|| text.parse::<f64>().ok().map(f64::log2));
+    log2.filter(|l| *l <= 0.0)
+        .ok_or_else(|| Failure::usage(format!("--max-failure {text}: expected a probability such as 2^-40")))
 }
 
 fn pass_failure(error: &PassError, model: &Model) -> Failure {
     match error {
-        PassError::Refused { diagnostics, .. } => Failure::diagnostics(Exit::Unsupported, diagnostics, &model.listing, false),
+        PassError::Refused { diagnostics, .. } => {
+            Failure::diagnostics(Exit::Unsupported, diagnostics, &model.listing, false)
+        }
         PassError::Invalid { diagnostics, reproducer, .. } => {
             let path = std::env::temp_dir().join(format!("treville-reproducer-{}.ir", std::process::id()));
-            let kept = std::fs::write(&path, reproducer).map_or_else(|e| e.to_string(), |()| path.display().to_string());
-            Failure::other(format!("{error}\nreproducer: {kept}\n{}", Failure::diagnostics(Exit::Failure, diagnostics, &model.listing, false)))
+            let kept =
+                std::fs::write(&path, reproducer).map_or_else(|e| e.to_string(), |()| path.display().to_string());
+            Failure::other(format!(
+                "{error}\nreproducer: {kept}\n{}",
+                Failure::diagnostics(Exit::Failure, diagnostics, &model.listing, false)
+            ))
         }
         PassError::Level { .. } => Failure::other(error.to_string()),
     }
@@ -207,18 +263,6 @@ fn scale_failure(error: ScaleError, model: &Model) -> Failure {
     }
 }
 
-fn too_likely(failure: &treville_passes::analysis::failure::Failure, bound: f64) -> String {
-    let mut nodes: Vec<_> = failure.nodes.iter().collect();
-    nodes.sort_by(|a, b| b.log2.total_cmp(&a.log2));
-    let worst: Vec<String> = nodes.iter().take(5).map(|n| format!("  node `{}`: 2^{:.1}", n.loc, n.log2)).collect();
-    format!(
-        "an inference goes wrong with probability up to 2^{:.1}; 2^{bound:.1} is allowed\n{}\nhelp: a smaller --scale, inputs of a smaller range, calibration data (--calibrate), or --max-failure 2^{:.0}",
-        failure.log2,
-        worst.join("\n"),
-        failure.log2.ceil()
-    )
-}
-
 /// Seeded samples from the inputs' ranges.
 fn draw_samples(model: &Model, args: &ModelArgs) -> Result<(Samples, String), Failure> {
     let mut ranges: IndexMap<String, (f32, f32)> = IndexMap::new();
@@ -227,9 +271,14 @@ fn draw_samples(model: &Model, args: &ModelArgs) -> Result<(Samples, String), Fa
             let (low, high) = range.split_once(':')?;
             Some((name.to_string(), (low.parse::<f32>().ok()?, high.parse::<f32>().ok()?)))
         });
-        let (name, (low, high)) = parsed.filter(|(_, (l, h))| l.is_finite() && h.is_finite() && l < h).ok_or_else(|| Failure::usage(format!("--input-range {text}: expected NAME=LO:HI")))?;
+        let (name, (low, high)) = parsed
+            .filter(|(_, (l, h))| l.is_finite() && h.is_finite() && l < h)
+            .ok_or_else(|| Failure::usage(format!("--input-range {text}: expected NAME=LO:HI")))?;
         if model.inputs().iter().all(|(n, _)| *n != name) {
-            return Err(Failure::usage(format!("--input-range {text}: there is no input `{name}`; there are: {}", model.inputs().iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", "))));
+            return Err(Failure::usage(format!(
+                "--input-range {text}: there is no input `{name}`; there are: {}",
+                model.inputs().iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", ")
+            )));
         }
         ranges.insert(name, (low, high));
     }
@@ -256,7 +305,13 @@ fn draw_samples(model: &Model, args: &ModelArgs) -> Result<(Samples, String), Fa
         });
         samples.inputs.push(sample.collect());
     }
-    Ok((samples, format!("seeded inputs drawn from {}; give real ones with --calibrate, or their range with --input-range", said.join(", "))))
+    Ok((
+        samples,
+        format!(
+            "seeded inputs drawn from {}; give real ones with --calibrate, or their range with --input-range",
+            said.join(", ")
+        ),
+    ))
 }
 
 /// The values of the weights that the program still has.
@@ -273,7 +328,8 @@ fn owned_weights(llil: &Func<Llil>, weights: &Weights) -> Result<WeightFile, Fai
 fn describe(manifest: &mut Manifest, llil: &Func<Llil>, plan: &Plan, price: &Price, roles: &[&str]) {
     let frac = |ty: &TensorType<treville_llil::Elem>| ty.elem.fixed().map_or(0, |f| f.frac);
     for (_, arg) in llil.args() {
-        let (name, shape, owner, frac) = (arg.name.clone(), arg.ty.shape.clone(), role_of(&arg.owner, roles).to_string(), frac(&arg.ty));
+        let (name, shape, owner, frac) =
+            (arg.name.clone(), arg.ty.shape.clone(), role_of(&arg.owner, roles).to_string(), frac(&arg.ty));
         match arg.kind {
             ArgKind::Input => manifest.inputs.push(InputInfo { name, shape, owner, frac }),
             ArgKind::Weight => manifest.weights.push(WeightInfo { name, shape, owner, frac }),
@@ -286,7 +342,13 @@ fn describe(manifest: &mut Manifest, llil: &Func<Llil>, plan: &Plan, price: &Pri
             Post::Softmax => "softmax",
         };
         let owners = result.owners.iter().map(|o| role_of(o, roles).to_string()).collect();
-        manifest.outputs.push(OutputInfo { name: result.name.clone(), shape: ty.shape.clone(), owners, frac: frac(ty), post: post.into() });
+        manifest.outputs.push(OutputInfo {
+            name: result.name.clone(),
+            shape: ty.shape.clone(),
+            owners,
+            frac: frac(ty),
+            post: post.into(),
+        });
     }
     let prices = price.by_op(plan);
     for row in &plan.rows {

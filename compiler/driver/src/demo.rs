@@ -45,7 +45,8 @@ pub(crate) fn demo(args: &DemoArgs, say: &dyn Fn(&str)) -> Result<String, Failur
     std::fs::write(&sample_path, SAMPLE).map_err(|e| Failure::file(&sample_path, e))?;
     let samples = Samples::read(&sample_path, &model)?;
     let sample = samples.inputs.first().ok_or_else(|| Failure::other("the shipped sample is empty"))?;
-    let image = sample.values().next().and_then(|t| if let treville_hlil::Tensor::F32(x) = t { Some(x.clone()) } else { None });
+    let image =
+        sample.values().next().and_then(|t| if let treville_hlil::Tensor::F32(x) = t { Some(x.clone()) } else { None });
     if !args.json {
         println!("A hospital has an image that it may not show:\n\n{}", image.as_ref().map(draw).unwrap_or_default());
         println!("A company has a model that it will not give away: digits_cnn, trained with TensorFlow.\n");
@@ -60,11 +61,19 @@ pub(crate) fn demo(args: &DemoArgs, say: &dyn Fn(&str)) -> Result<String, Failur
     package.build(true)?;
     let build_seconds = build_start.elapsed().as_secs_f64();
     let roles = backend.info().roles;
-    say(&format!("running {} as {} process{} over TLS on loopback", roles.join(", "), roles.len(), if roles.len() == 1 { "" } else { "es" }));
-    let result = run(&package, &RunOptions { inputs: vec![sample_path.display().to_string()], timeout: 8, ..RunOptions::default() })?;
+    say(&format!(
+        "running {} as {} process{} over TLS on loopback",
+        roles.join(", "),
+        roles.len(),
+        if roles.len() == 1 { "" } else { "es" }
+    ));
+    let result = run(
+        &package,
+        &RunOptions { inputs: vec![sample_path.display().to_string()], timeout: 8, ..RunOptions::default() },
+    )?;
 
     let (_, value) = result.outputs.first().ok_or_else(|| Failure::other("the program has no result"))?;
-    let plain = verify::float_result(&compiled, sample)?;
+    let plain = verify::first_of(verify::float_results(&compiled.model, sample)?)?;
     let demo = Demo {
         model: compiled.manifest.model.clone(),
         backend: backend.info().name.into(),
@@ -78,7 +87,10 @@ pub(crate) fn demo(args: &DemoArgs, say: &dyn Fn(&str)) -> Result<String, Failur
         max_abs_err: difference(value, &plain),
     };
     if !demo.agree {
-        return Err(Failure::new(Exit::Mismatch, format!("the parties computed {}, plaintext is {}", demo.prediction, demo.plaintext_prediction)));
+        return Err(Failure::new(
+            Exit::Mismatch,
+            format!("the parties computed {}, plaintext is {}", demo.prediction, demo.plaintext_prediction),
+        ));
     }
     if args.json {
         return serde_json::to_string(&demo).map(|j| j + "\n").map_err(|e| Failure::other(e.to_string()));
@@ -101,7 +113,9 @@ pub(crate) fn demo(args: &DemoArgs, say: &dyn Fn(&str)) -> Result<String, Failur
 fn best(value: &Array) -> i64 {
     match value {
         Array::I64(x) => x.iter().next().copied().unwrap_or(-1),
-        Array::F32(x) => x.iter().enumerate().max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i))).map_or(-1, |(i, _)| i as i64),
+        Array::F32(x) => {
+            x.iter().enumerate().max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i))).map_or(-1, |(i, _)| i as i64)
+        }
     }
 }
 
@@ -122,7 +136,7 @@ fn draw(image: &ArrayD<f32>) -> String {
 
 impl ModelArgs {
     /// The defaults for a backend.
-    pub(crate) fn for_backend(backend: &str) -> Self {
+    pub fn for_backend(backend: &str) -> Self {
         ModelArgs {
             backend: backend.into(),
             owner: vec![],

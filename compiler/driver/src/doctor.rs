@@ -25,26 +25,54 @@ pub(crate) fn doctor(dir: &Path, role: Option<&str>) -> Result<String, Failure> 
     };
     let manifest = &package.manifest;
     check("program", package.llil().map(|_| format!("hash {}", &manifest.program_hash[..16])).map_err(|e| e.text));
-    for owner in manifest.parties.iter().map(|p| p.role.as_str()).filter(|r| manifest.weights.iter().any(|w| w.owner == *r) && role.is_none_or(|only| only == *r)) {
-        check(&format!("weights of the {owner}"), package.weights().and_then(|w| Ok(w.check(manifest, owner)?)).map(|()| String::new()).map_err(|e| e.text));
+    for owner in manifest
+        .parties
+        .iter()
+        .map(|p| p.role.as_str())
+        .filter(|r| manifest.weights.iter().any(|w| w.owner == *r) && role.is_none_or(|only| only == *r))
+    {
+        check(
+            &format!("weights of the {owner}"),
+            package.weights().and_then(|w| Ok(w.check(manifest, owner)?)).map(|()| String::new()).map_err(|e| e.text),
+        );
     }
-    check("party program", if package.binary().is_file() { Ok(package.binary().display().to_string()) } else { Err(format!("not built; run `treville build {}`", dir.display())) });
+    check(
+        "party program",
+        if package.binary().is_file() {
+            Ok(package.binary().display().to_string())
+        } else {
+            Err(format!("not built; run `treville build {}`", dir.display()))
+        },
+    );
     let path = dir.join("parties.toml");
-    let table = std::fs::read_to_string(&path).map_err(|e| e.to_string()).and_then(|t| Parties::parse(&t).map_err(|e| format!("{e}; `treville keys init` makes certificates")));
+    let table = std::fs::read_to_string(&path)
+        .map_err(|e| e.to_string())
+        .and_then(|t| Parties::parse(&t).map_err(|e| format!("{e}; `treville keys init` makes certificates")));
     match table {
         Err(reason) => check("party table", Err(reason)),
         Ok(parties) => {
             check("party table", Ok(format!("{} parties", parties.entries().len())));
             for entry in parties.entries().iter().filter(|e| role.is_none_or(|only| only == e.role)) {
                 let pem = std::fs::read_to_string(dir.join("keys").join(format!("{}.cert.pem", entry.role)));
-                let own = pem.map_err(|e| e.to_string()).and_then(|p| Fingerprint::from_certificate_pem(&p).map_err(|e| e.to_string()));
-                let matches = own.and_then(|f| if f == entry.fingerprint { Ok(String::new()) } else { Err(format!("it is {f}; the party table pins {}", entry.fingerprint)) });
+                let own = pem
+                    .map_err(|e| e.to_string())
+                    .and_then(|p| Fingerprint::from_certificate_pem(&p).map_err(|e| e.to_string()));
+                let matches = own.and_then(|f| {
+                    if f == entry.fingerprint {
+                        Ok(String::new())
+                    } else {
+                        Err(format!("it is {f}; the party table pins {}", entry.fingerprint))
+                    }
+                });
                 check(&format!("certificate of the {}", entry.role), matches);
             }
             if let Some(role) = role {
                 for entry in parties.entries() {
                     let what = format!("address {} of the {}", entry.address, entry.role);
-                    check(&what, if entry.role == role { can_listen(&entry.address) } else { reachable(&entry.address) });
+                    check(
+                        &what,
+                        if entry.role == role { can_listen(&entry.address) } else { reachable(&entry.address) },
+                    );
                 }
             }
         }

@@ -24,7 +24,8 @@ pub struct FixedEvaluator<'a> {
 impl<'a> FixedEvaluator<'a> {
     /// Encodes the weights.
     pub fn new(compiled: &'a Compiled) -> Result<Self, Failure> {
-        let weights = encode_weights(&compiled.llil, &compiled.hlil_weights).map_err(|d| refuse(compiled, Exit::Range, &d))?;
+        let weights =
+            encode_weights(&compiled.llil, &compiled.hlil_weights).map_err(|d| refuse(compiled, Exit::Range, &d))?;
         Ok(FixedEvaluator { compiled, weights })
     }
 
@@ -32,7 +33,12 @@ impl<'a> FixedEvaluator<'a> {
     ///
     /// # Errors
     /// Exit code 2 for a value that cannot be encoded, 4 for a comparison outside its domain.
-    pub fn run(&self, sample: &IndexMap<String, Tensor>, rounding: &mut dyn Rounding, observer: &mut dyn FnMut(ValueId, &RingTensor)) -> Result<Vec<Decoded>, Failure> {
+    pub fn run(
+        &self,
+        sample: &IndexMap<String, Tensor>,
+        rounding: &mut dyn Rounding,
+        observer: &mut dyn FnMut(ValueId, &RingTensor),
+    ) -> Result<Vec<Decoded>, Failure> {
         let compiled = self.compiled;
         let mut args = self.weights.clone();
         args.extend(encode_inputs(&compiled.llil, sample).map_err(|d| refuse(compiled, Exit::Usage, &d))?);

@@ -31,10 +31,20 @@ pub struct Weights<P: Protocol> {
 impl Interpreter<'_> {
     fn party(&self, role: &str) -> Party {
         let role = role_of(role, self.roles);
-        Party(self.roles.iter().position(|r| *r == role).expect("invariant: owners were checked against the backend's roles"))
+        Party(
+            self.roles
+                .iter()
+                .position(|r| *r == role)
+                .expect("invariant: owners were checked against the backend's roles"),
+        )
     }
 
-    async fn share<P: Protocol>(&self, x: &Exec<'_, P>, index: usize, source: &dyn Tensors) -> Result<Operand<P::Secret>> {
+    async fn share<P: Protocol>(
+        &self,
+        x: &Exec<'_, P>,
+        index: usize,
+        source: &dyn Tensors,
+    ) -> Result<Operand<P::Secret>> {
         let (_, arg) = self.func.args().nth(index).expect("invariant: the index comes from the list of arguments");
         x.input(self.plan.args[index].input, self.party(&arg.owner), &arg.ty.shape, source.get(&arg.name)).await
     }
@@ -52,17 +62,24 @@ impl<P: Protocol> Program<P> for Interpreter<'_> {
         for index in self.args_of(ArgKind::Weight) {
             plain.insert(index, self.share(x, index, source).await?);
         }
-        let to_prepare: Vec<(usize, u32)> = plain.keys().filter_map(|&i| Some((i, self.plan.args[i].prepare?))).collect();
+        let to_prepare: Vec<(usize, u32)> =
+            plain.keys().filter_map(|&i| Some((i, self.plan.args[i].prepare?))).collect();
         let operands: Vec<_> = to_prepare.iter().map(|(i, op)| (*op, &plain[i])).collect();
         let prepared = to_prepare.iter().map(|(i, _)| *i).zip(x.prepare_all(&operands).await?).collect();
         plain.retain(|&i, _| self.plan.args[i].plain);
         Ok(Weights { plain, prepared })
     }
 
-    async fn infer(&self, x: &Exec<'_, P>, weights: &Weights<P>, source: &dyn Tensors) -> Result<Vec<Option<RingTensor>>> {
+    async fn infer(
+        &self,
+        x: &Exec<'_, P>,
+        weights: &Weights<P>,
+        source: &dyn Tensors,
+    ) -> Result<Vec<Option<RingTensor>>> {
         let mut frame = Frame { weights, values: BTreeMap::new(), func: self.func };
         for index in self.args_of(ArgKind::Input) {
-            let (value, _) = self.func.args().nth(index).expect("invariant: the index comes from the list of arguments");
+            let (value, _) =
+                self.func.args().nth(index).expect("invariant: the index comes from the list of arguments");
             frame.values.insert(value, self.share(x, index, source).await?);
         }
         for (id, op) in self.func.ops() {
@@ -72,12 +89,17 @@ impl<P: Protocol> Program<P> for Interpreter<'_> {
                 frees.iter().for_each(|&i| drop(frame.values.remove(&op.operands[i as usize])));
             }
         }
-        let mut revealed = Vec::new();
-        for (result, &op) in self.func.results().iter().zip(&self.plan.reveals) {
-            let to: Vec<Party> = result.owners.iter().map(|o| self.party(o)).collect();
-            revealed.push(x.reveal(op, frame.get(result.value), &to).await?);
-        }
-        Ok(revealed)
+        let receivers: Vec<Vec<Party>> =
+            self.func.results().iter().map(|r| r.owners.iter().map(|o| self.party(o)).collect()).collect();
+        let results: Vec<_> = self
+            .func
+            .results()
+            .iter()
+            .zip(&self.plan.reveals)
+            .zip(&receivers)
+            .map(|((result, &op), to)| (op, frame.get(result.value), &to[..]))
+            .collect();
+        x.reveal_all(&results).await
     }
 }
 
@@ -98,7 +120,13 @@ impl<P: Protocol> Frame<'_, P> {
 }
 
 impl Interpreter<'_> {
-    async fn step<P: Protocol>(&self, x: &Exec<'_, P>, frame: &Frame<'_, P>, id: OpId, op: &Op<Llil>) -> Result<Operand<P::Secret>> {
+    async fn step<P: Protocol>(
+        &self,
+        x: &Exec<'_, P>,
+        frame: &Frame<'_, P>,
+        id: OpId,
+        op: &Op<Llil>,
+    ) -> Result<Operand<P::Secret>> {
         let numbers = self.plan.ops[id.index()];
         let n = numbers.op;
         let shape = &self.func.ty(op.results[0]).shape[..];
@@ -125,15 +153,21 @@ impl Interpreter<'_> {
             Action::Neg => x.neg(n, operand(0), shape).await,
             Action::Relu => x.relu(n, operand(0)).await,
             Action::MaxPool(window) => x.max_pool(n, operand(0), &window).await,
-            Action::AvgPool { window, count_include_pad, divisor_frac } => x.avg_pool(n, operand(0), &window, count_include_pad, divisor_frac.into(), shape).await,
+            Action::AvgPool { window, count_include_pad, divisor_frac } => {
+                x.avg_pool(n, operand(0), &window, count_include_pad, divisor_frac.into(), shape).await
+            }
             Action::ArgMax { axis, keepdims } => x.arg_max(n, operand(0), axis, keepdims).await,
-            Action::ScaleDown { shift, rounding } => x.scale_down(n, operand(0), ScaleDown { shift: shift.into(), rounding: rounding_of(&rounding) }).await,
+            Action::ScaleDown { shift, rounding } => {
+                x.scale_down(n, operand(0), ScaleDown { shift: shift.into(), rounding: rounding_of(&rounding) }).await
+            }
             Action::ScaleUp { shift } => x.scale_up(n, operand(0), shift.into(), shape).await,
             Action::Reshape => x.reshape(n, operand(0), shape).await,
             Action::Transpose { perm } => x.transpose(n, operand(0), &perm, shape).await,
             Action::Pad { begin, end } => x.pad(n, operand(0), &begin, &end, shape).await,
             Action::Slice { starts, ends, steps } => x.slice(n, operand(0), &starts, &ends, &steps, shape).await,
-            Action::Concat { axis } => x.concat(n, &(0..op.operands.len()).map(operand).collect::<Vec<_>>(), axis, shape).await,
+            Action::Concat { axis } => {
+                x.concat(n, &(0..op.operands.len()).map(operand).collect::<Vec<_>>(), axis, shape).await
+            }
         }
     }
 }

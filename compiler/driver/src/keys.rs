@@ -29,9 +29,15 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// `treville keys init`: makes keys for all roles of the table, or one, and writes the fingerprints into it.
 pub(crate) fn init(dir: &Path, only: Option<&str>) -> Result<String, Failure> {
     let path = dir.join("parties.toml");
-    let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("{}: {e}; is this a directory that `treville compile` wrote?", path.display())))?;
-    let mut table: toml::Table = toml::from_str(&text).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
-    let parties = table.get_mut("party").and_then(|p| p.as_array_mut()).ok_or_else(|| Failure::usage(format!("{}: no [[party]] in it", path.display())))?;
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        Failure::usage(format!("{}: {e}; is this a directory that `treville compile` wrote?", path.display()))
+    })?;
+    let mut table: toml::Table =
+        toml::from_str(&text).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
+    let parties = table
+        .get_mut("party")
+        .and_then(|p| p.as_array_mut())
+        .ok_or_else(|| Failure::usage(format!("{}: no [[party]] in it", path.display())))?;
     let mut said = String::new();
     for party in parties.iter_mut().filter_map(|p| p.as_table_mut()) {
         let role = party.get("role").and_then(|r| r.as_str()).unwrap_or_default().to_string();
@@ -40,16 +46,26 @@ pub(crate) fn init(dir: &Path, only: Option<&str>) -> Result<String, Failure> {
         }
         let key = dir.join("keys").join(format!("{role}.key.pem"));
         if key.exists() {
-            return Err(Failure::usage(format!("{} exists; remove it if the {role}'s key is to be replaced", key.display())));
+            return Err(Failure::usage(format!(
+                "{} exists; remove it if the {role}'s key is to be replaced",
+                key.display()
+            )));
         }
         let fingerprint = write_keys(&dir.join("keys"), &role)?;
         party.insert("fingerprint".into(), fingerprint.to_string().into());
         said += &format!("{role:8} {fingerprint}\n");
     }
     if said.is_empty() {
-        return Err(Failure::usage(format!("{}: no party has the role `{}`", path.display(), only.unwrap_or_default())));
+        return Err(Failure::usage(format!(
+            "{}: no party has the role `{}`",
+            path.display(),
+            only.unwrap_or_default()
+        )));
     }
-    let text = format!("# Who runs where. Send each party this file, and its own key only.\n\n{}", toml::to_string(&table).map_err(|e| Failure::other(e.to_string()))?);
+    let text = format!(
+        "# Who runs where. Send each party this file, and its own key only.\n\n{}",
+        toml::to_string(&table).map_err(|e| Failure::other(e.to_string()))?
+    );
     std::fs::write(&path, text).map_err(|e| Failure::file(&path, e))?;
     Ok(said)
 }
@@ -57,7 +73,8 @@ pub(crate) fn init(dir: &Path, only: Option<&str>) -> Result<String, Failure> {
 /// `treville keys show`: the fingerprints of the certificates in `DIR/keys`.
 pub(crate) fn show(dir: &Path) -> Result<String, Failure> {
     let folder = dir.join("keys");
-    let entries = std::fs::read_dir(&folder).map_err(|e| Failure::usage(format!("{}: {e}; make keys with `treville keys init`", folder.display())))?;
+    let entries = std::fs::read_dir(&folder)
+        .map_err(|e| Failure::usage(format!("{}: {e}; make keys with `treville keys init`", folder.display())))?;
     let mut lines = Vec::new();
     for path in entries.filter_map(|e| Some(e.ok()?.path())) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -39,7 +39,12 @@ pub fn main() -> ExitCode {
         Err(e) => {
             // Nothing is left to be done if even the message cannot be printed.
             let _ = e.print();
-            return if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) { Exit::Ok } else { Exit::Usage }.into();
+            return if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                Exit::Ok
+            } else {
+                Exit::Usage
+            }
+            .into();
         }
     };
     match commands::run(&cli) {

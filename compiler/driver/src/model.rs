@@ -40,8 +40,14 @@ impl Model {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         match ending.as_str() {
             "hlil" => Self::read_hlil(path, name, &bytes),
-            "onnx" => Err(Failure::new(Exit::Unsupported, format!("{}: ONNX is not supported yet; export a TensorFlow GraphDef (.pb or .pbtxt)", path.display()))),
-            _ if path.is_dir() => Err(Failure::new(Exit::Unsupported, format!("{}: SavedModel directories are not supported yet; freeze the graph to a .pb", path.display()))),
+            "onnx" => Err(Failure::new(
+                Exit::Unsupported,
+                format!("{}: ONNX is not supported yet; export a TensorFlow GraphDef (.pb or .pbtxt)", path.display()),
+            )),
+            _ if path.is_dir() => Err(Failure::new(
+                Exit::Unsupported,
+                format!("{}: SavedModel directories are not supported yet; freeze the graph to a .pb", path.display()),
+            )),
             _ => Self::from_graph(name, &file, &bytes, args),
         }
     }
@@ -51,7 +57,13 @@ impl Model {
         let options = import_options(file, args)?;
         let format = tensorflow::Format::sniff(bytes);
         match tensorflow::import(bytes, format, &options) {
-            Ok(imported) => Ok(Model { name, func: imported.func, weights: imported.weights, notes: imported.notes, listing: imported.listing }),
+            Ok(imported) => Ok(Model {
+                name,
+                func: imported.func,
+                weights: imported.weights,
+                notes: imported.notes,
+                listing: imported.listing,
+            }),
             Err(error) => Err(Failure::diagnostics(Exit::Unsupported, &error.diagnostics, &error.listing, false)),
         }
     }
@@ -73,12 +85,17 @@ impl Model {
 
     /// The names and shapes of the inputs.
     pub fn inputs(&self) -> Vec<(String, Vec<usize>)> {
-        self.func.args().filter(|(_, a)| a.kind == ArgKind::Input).map(|(_, a)| (a.name.clone(), a.ty.shape.clone())).collect()
+        self.func
+            .args()
+            .filter(|(_, a)| a.kind == ArgKind::Input)
+            .map(|(_, a)| (a.name.clone(), a.ty.shape.clone()))
+            .collect()
     }
 }
 
 fn import_options(file: &str, args: &ModelArgs) -> Result<tensorflow::Options, Failure> {
-    let mut options = tensorflow::Options { file: file.to_string(), outputs: args.result.clone(), ..Default::default() };
+    let mut options =
+        tensorflow::Options { file: file.to_string(), outputs: args.result.clone(), ..Default::default() };
     for shape in &args.shape {
         let parsed = shape.rsplit_once(':').and_then(|(name, dims)| {
             let dims: Option<Vec<usize>> = dims.split('x').map(|d| d.parse().ok()).collect();
@@ -89,10 +106,12 @@ fn import_options(file: &str, args: &ModelArgs) -> Result<tensorflow::Options, F
     }
     if let Some(path) = &args.sizes {
         let text = std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
-        options.sizes = Some(tensorflow::Sizes::parse(&text).map_err(|e| Failure::usage(format!("{}: {}", path.display(), e)))?);
+        options.sizes =
+            Some(tensorflow::Sizes::parse(&text).map_err(|e| Failure::usage(format!("{}: {}", path.display(), e)))?);
     }
     for owner in &args.owner {
-        let (name, party) = owner.rsplit_once('=').ok_or_else(|| Failure::usage(format!("--owner {owner}: expected NAME=PARTY")))?;
+        let (name, party) =
+            owner.rsplit_once('=').ok_or_else(|| Failure::usage(format!("--owner {owner}: expected NAME=PARTY")))?;
         options.owners.insert(name.to_string(), party.to_string());
     }
     options.public = args.public.iter().cloned().collect();
@@ -101,7 +120,11 @@ fn import_options(file: &str, args: &ModelArgs) -> Result<tensorflow::Options, F
 }
 
 /// The arguments of an evaluation: one sample and the weights.
-pub fn with_weights(func: &Func<Hlil>, weights: &Weights, sample: &IndexMap<String, Tensor>) -> Result<IndexMap<String, Tensor>, Failure> {
+pub fn with_weights(
+    func: &Func<Hlil>,
+    weights: &Weights,
+    sample: &IndexMap<String, Tensor>,
+) -> Result<IndexMap<String, Tensor>, Failure> {
     let mut args = sample.clone();
     for (_, arg) in func.args().filter(|(_, a)| a.kind == ArgKind::Weight) {
         let value = weights.get(&arg.name).map_err(|e| Failure::other(e.to_string()))?;
@@ -122,7 +145,8 @@ pub fn inspect(path: &Path, args: &ModelArgs) -> Result<String, Failure> {
     for (_, op) in model.func.ops() {
         *kinds.entry(op.def.mnemonic).or_default() += 1;
     }
-    text += &format!("  operations: {}\n", kinds.iter().map(|(k, n)| format!("{k} {n}")).collect::<Vec<_>>().join(", "));
+    text +=
+        &format!("  operations: {}\n", kinds.iter().map(|(k, n)| format!("{k} {n}")).collect::<Vec<_>>().join(", "));
     for note in &model.notes {
         text += &format!("note: {}\n", note.message);
     }
@@ -149,14 +173,17 @@ impl Samples {
         let inputs = model.inputs();
         let single = inputs.first().map(|(n, _)| n.as_str()).unwrap_or_default();
         let arrays = read_inputs(path, single).map_err(|e| Failure::usage(e.to_string()))?;
-        Self::from_arrays(arrays.into_iter().collect(), &inputs).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
+        Self::from_arrays(arrays.into_iter().collect(), &inputs)
+            .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
     }
 
     /// The samples in named arrays.
     pub fn from_arrays(mut arrays: BTreeMap<String, Array>, inputs: &[(String, Vec<usize>)]) -> Result<Self, String> {
         let mut samples = Samples::default();
         for (i, (name, shape)) in inputs.iter().enumerate() {
-            let array = arrays.remove(name).ok_or_else(|| format!("no array `{name}`; it has: {}", arrays.keys().cloned().collect::<Vec<_>>().join(", ")))?;
+            let array = arrays.remove(name).ok_or_else(|| {
+                format!("no array `{name}`; it has: {}", arrays.keys().cloned().collect::<Vec<_>>().join(", "))
+            })?;
             let parts = split(&array.into_f32(), shape).map_err(|e| format!("array `{name}`: {e}"))?;
             if let Some(bad) = parts.iter().position(|p| p.iter().any(|v| !v.is_finite())) {
                 return Err(format!("array `{name}`: sample {bad} has a value that is not a finite number"));
@@ -165,7 +192,11 @@ impl Samples {
                 samples.inputs = vec![IndexMap::new(); parts.len()];
             }
             if parts.len() != samples.inputs.len() {
-                return Err(format!("array `{name}` has {} samples, the first input has {}", parts.len(), samples.inputs.len()));
+                return Err(format!(
+                    "array `{name}` has {} samples, the first input has {}",
+                    parts.len(),
+                    samples.inputs.len()
+                ));
             }
             samples.inputs.iter_mut().zip(parts).for_each(|(s, p)| drop(s.insert(name.clone(), Tensor::F32(p))));
         }
@@ -190,7 +221,11 @@ impl Samples {
     /// The first `n` samples.
     pub fn first(&self, n: usize) -> Samples {
         let n = n.min(self.inputs.len());
-        Samples { inputs: self.inputs[..n].to_vec(), labels: self.labels.as_ref().map(|l| l[..n].to_vec()), expected: self.expected.as_ref().map(|e| e[..n].to_vec()) }
+        Samples {
+            inputs: self.inputs[..n].to_vec(),
+            labels: self.labels.as_ref().map(|l| l[..n].to_vec()),
+            expected: self.expected.as_ref().map(|e| e[..n].to_vec()),
+        }
     }
 }
 

@@ -35,7 +35,9 @@ impl Package {
     /// Opens a package.
     pub fn open(dir: &Path) -> Result<Self, Failure> {
         let path = dir.join("treville.json");
-        let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("{}: {e}; is this a directory that `treville compile` wrote?", path.display())))?;
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Failure::usage(format!("{}: {e}; is this a directory that `treville compile` wrote?", path.display()))
+        })?;
         Ok(Package { dir: dir.to_path_buf(), manifest: Manifest::parse(&text)? })
     }
 
@@ -44,9 +46,16 @@ impl Package {
         let path = self.dir.join("program.llil");
         let text = std::fs::read_to_string(&path).map_err(|e| Failure::file(&path, e))?;
         if program_hash(&text, &self.manifest.backend) != self.manifest.program_hash {
-            return Err(Failure::new(treville_party::Exit::Tampering, format!("{}: the program is not the one that treville.json was made for (its hash differs)", path.display())));
+            return Err(Failure::new(
+                treville_party::Exit::Tampering,
+                format!(
+                    "{}: the program is not the one that treville.json was made for (its hash differs)",
+                    path.display()
+                ),
+            ));
         }
-        parse::<Llil>(&text).map_err(|d| Failure::other(format!("{}: {} errors, the first: {}", path.display(), d.len(), d[0].message)))
+        parse::<Llil>(&text)
+            .map_err(|d| Failure::other(format!("{}: {} errors, the first: {}", path.display(), d.len(), d[0].message)))
     }
 
     /// The weights beside the program.
@@ -56,7 +65,11 @@ impl Package {
 
     /// Where cargo puts the packages' binaries: dependencies are built once for all of them.
     fn target_dir() -> PathBuf {
-        let cache = || std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+        let cache = || {
+            std::env::var_os("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
+        };
         match workspace() {
             Some(root) => root.join("target"),
             None => cache().unwrap_or_else(std::env::temp_dir).join("treville/target"),
@@ -72,15 +85,29 @@ impl Package {
     pub fn build(&self, quiet: bool) -> Result<PathBuf, Failure> {
         let target = Self::target_dir();
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--release"]).current_dir(self.dir.join("party")).arg("--target-dir").arg(&target).stdin(Stdio::null());
+        cargo
+            .args(["build", "--release"])
+            .current_dir(self.dir.join("party"))
+            .arg("--target-dir")
+            .arg(&target)
+            .stdin(Stdio::null());
         // Settings that were meant for the build of treville itself.
-        for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("CARGO_") && n != "CARGO_HOME" && n != "CARGO_NET_OFFLINE" && !n.starts_with("CARGO_REGISTR")) {
+        for (name, _) in std::env::vars().filter(|(n, _)| {
+            n.starts_with("CARGO_") && n != "CARGO_HOME" && n != "CARGO_NET_OFFLINE" && !n.starts_with("CARGO_REGISTR")
+        }) {
             cargo.env_remove(name);
         }
         if quiet {
             cargo.arg("--quiet");
         }
-        let status = cargo.stdout(Stdio::null()).status().map_err(|e| Failure::other(format!("cannot start cargo: {e}; install Rust from https://rustup.rs")))?;
+        // All packages build to the same path, so the next build must wait until this binary is copied.
+        let lock = target.join("treville-build.lock");
+        let locked = std::fs::create_dir_all(&target).and_then(|()| std::fs::File::create(&lock)).and_then(|file| file.lock().map(|()| file));
+        let _locked = locked.map_err(|e| Failure::file(&lock, e))?;
+        let status = cargo
+            .stdout(Stdio::null())
+            .status()
+            .map_err(|e| Failure::other(format!("cannot start cargo: {e}; install Rust from https://rustup.rs")))?;
         if !status.success() {
             return Err(Failure::other(format!("cargo could not build {}", self.dir.join("party").display())));
         }
@@ -113,21 +140,33 @@ pub fn write(compiled: &Compiled, backend: Backend, dir: &Path, vendor: bool) ->
     let roles = backend.info().roles;
     let source = program_source(&compiled.llil, &compiled.plan, backend_type, roles);
     let workspace = workspace().filter(|_| !vendor);
-    let lock = workspace.as_ref().and_then(|root| std::fs::read_to_string(root.join("Cargo.lock")).ok()).unwrap_or_else(|| carried::LOCK.to_string());
+    let lock = workspace
+        .as_ref()
+        .and_then(|root| std::fs::read_to_string(root.join("Cargo.lock")).ok())
+        .unwrap_or_else(|| carried::LOCK.to_string());
     let runtime = match workspace {
         Some(root) => Runtime::Workspace(root),
         None => Runtime::Vendored {
-            files: carried::FILES.iter().filter(|(p, _)| !p.starts_with("backends/") || p.starts_with(crate_path)).map(|(p, t)| (p.to_string(), t.to_string())).collect(),
+            files: carried::FILES
+                .iter()
+                .filter(|(p, _)| !p.starts_with("backends/") || p.starts_with(crate_path))
+                .map(|(p, t)| (p.to_string(), t.to_string()))
+                .collect(),
             workspace_manifest: carried::MANIFEST.to_string(),
         },
     };
-    let files = package_files(&compiled.manifest.model, (crate_name, crate_path), &source, &lock, &runtime).map_err(|e| Failure::other(format!("the root manifest: {e}")))?;
+    let files = package_files(&compiled.manifest.model, (crate_name, crate_path), &source, &lock, &runtime)
+        .map_err(|e| Failure::other(format!("the root manifest: {e}")))?;
 
     let put = |path: PathBuf, text: &str| {
         let make = || {
             std::fs::create_dir_all(path.parent().expect("invariant: the path was joined"))?;
             // An unchanged file keeps its time, so that cargo need not build again.
-            if std::fs::read_to_string(&path).is_ok_and(|old| old == text) { Ok(()) } else { std::fs::write(&path, text) }
+            if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+                Ok(())
+            } else {
+                std::fs::write(&path, text)
+            }
         };
         make().map_err(|e| Failure::file(&path, e))
     };
@@ -147,9 +186,13 @@ pub fn write(compiled: &Compiled, backend: Backend, dir: &Path, vendor: bool) ->
 
 /// A party table for one machine, to be edited; the fingerprints come from `treville keys init`.
 fn parties_template(roles: &[&str]) -> String {
-    let mut text = String::from("# Who runs where. `treville keys init` makes the certificates and fills in the fingerprints.\n");
+    let mut text =
+        String::from("# Who runs where. `treville keys init` makes the certificates and fills in the fingerprints.\n");
     for (i, role) in roles.iter().enumerate() {
-        text += &format!("\n[[party]]\nname = \"{role}\"\nrole = \"{role}\"\naddress = \"127.0.0.1:{}\"\nfingerprint = \"\"\n", 7700 + i);
+        text += &format!(
+            "\n[[party]]\nname = \"{role}\"\nrole = \"{role}\"\naddress = \"127.0.0.1:{}\"\nfingerprint = \"\"\n",
+            7700 + i
+        );
     }
     text
 }

@@ -71,7 +71,8 @@ impl WithBackend for Pricing<'_> {
         let transport = memory::mesh_seeded(roles.len(), [0; 32]).swap_remove(0);
         let env = Env { transport: Arc::new(transport), recorder: None, audit: None };
         let session = Session::<Priced<P>>::new(env, self.ring)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| Failure::other(e.to_string()))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().map_err(|e| Failure::other(e.to_string()))?;
         runtime.block_on(async {
             let weights = program.setup(&session.setup(), &Shapes).await?;
             Program::<Priced<P>>::infer(&program, &session.inference(0), &weights, &Shapes).await

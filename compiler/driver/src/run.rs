@@ -44,7 +44,11 @@ pub struct RunResult {
 pub fn run(package: &Package, options: &RunOptions) -> Result<RunResult, Failure> {
     let binary = package.binary();
     if !binary.is_file() {
-        return Err(Failure::usage(format!("{} is missing; run `treville build {}` first", binary.display(), package.dir.display())));
+        return Err(Failure::usage(format!(
+            "{} is missing; run `treville build {}` first",
+            binary.display(),
+            package.dir.display()
+        )));
     }
     let scratch = tempfile::tempdir().map_err(|e| Failure::other(format!("no temporary directory: {e}")))?;
     let roles: Vec<&str> = package.manifest.parties.iter().map(|p| p.role.as_str()).collect();
@@ -53,7 +57,10 @@ pub fn run(package: &Package, options: &RunOptions) -> Result<RunResult, Failure
     let mut children = Children(Vec::new());
     for role in &roles {
         let child = command(package, options, &binary, scratch.path(), role).spawn();
-        children.0.push((role.to_string(), child.map_err(|e| Failure::other(format!("cannot start {}: {e}", binary.display())))?));
+        children.0.push((
+            role.to_string(),
+            child.map_err(|e| Failure::other(format!("cannot start {}: {e}", binary.display())))?,
+        ));
     }
     let bar = draws_bar(options).then(|| progress_bar(package, &options.inputs));
     children.wait(bar.as_ref())?;
@@ -90,13 +97,16 @@ fn command(package: &Package, options: &RunOptions, binary: &Path, scratch: &Pat
     command.arg("--report").arg(scratch.join(format!("{role}.json")));
     let manifest = &package.manifest;
     if manifest.weights.iter().any(|w| w.owner == role) {
-        command.arg("--weights").arg(options.weights.clone().unwrap_or_else(|| package.dir.join("weights.safetensors")));
+        command
+            .arg("--weights")
+            .arg(options.weights.clone().unwrap_or_else(|| package.dir.join("weights.safetensors")));
     }
     let mine: Vec<&str> = manifest.inputs.iter().filter(|i| i.owner == role).map(|i| i.name.as_str()).collect();
     for input in &options.inputs {
         let name = input.split_once('=').map(|(name, _)| name);
         // A name that nobody has goes to the first owner, who says what it has.
-        let unknown = name.is_some_and(|n| manifest.inputs.iter().all(|i| i.name != n)) && manifest.inputs.first().is_some_and(|i| i.owner == role);
+        let unknown = name.is_some_and(|n| manifest.inputs.iter().all(|i| i.name != n))
+            && manifest.inputs.first().is_some_and(|i| i.owner == role);
         if name.map_or(!mine.is_empty(), |n| mine.contains(&n)) || unknown {
             command.arg("--input").arg(input);
         }
@@ -158,7 +168,9 @@ impl Children {
         match failures.first() {
             None => Ok(()),
             Some((exit, _)) if *exit != Exit::Peer => Err(Failure::new(*exit, failures[0].1.clone())),
-            Some((exit, _)) => Err(Failure::new(*exit, failures.iter().map(|(_, m)| m.as_str()).collect::<Vec<_>>().join("\n"))),
+            Some((exit, _)) => {
+                Err(Failure::new(*exit, failures.iter().map(|(_, m)| m.as_str()).collect::<Vec<_>>().join("\n")))
+            }
         }
     }
 }
@@ -180,12 +192,16 @@ fn follow(stderr: impl std::io::Read, bar: Option<ProgressBar>) -> String {
 }
 
 fn progress_bar(package: &Package, inputs: &[String]) -> ProgressBar {
-    let n_inferences = inputs.first().and_then(|i| read_npy(Path::new(i.rsplit('=').next().unwrap_or(i))).ok()).map_or(1, |a| {
-        let first = package.manifest.inputs.first().map(|i| i.shape.iter().product::<usize>().max(1)).unwrap_or(1);
-        (a.shape().iter().product::<usize>() / first).max(1)
-    });
+    let n_inferences =
+        inputs.first().and_then(|i| read_npy(Path::new(i.rsplit('=').next().unwrap_or(i))).ok()).map_or(1, |a| {
+            let first = package.manifest.inputs.first().map(|i| i.shape.iter().product::<usize>().max(1)).unwrap_or(1);
+            (a.shape().iter().product::<usize>() / first).max(1)
+        });
     let bar = ProgressBar::new((package.manifest.ops.len() * n_inferences) as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_style(
+        ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

@@ -7,7 +7,10 @@ use treville_codegen::Plan;
 use treville_ir::Func;
 use treville_llil::Llil;
 use treville_net::{Transport, memory};
-use treville_party::{Array, Decoded, Manifest, PartyError, PartyReport, RunReport, Samples, SessionData, WeightFile, merge_reports, run_session};
+use treville_party::{
+    Array, Decoded, Manifest, PartyError, PartyReport, RunReport, Samples, SessionData, WeightFile, merge_reports,
+    run_session,
+};
 use treville_protocol::{Env, Protocol, Recorder, Session};
 
 use crate::backends::{Backend, WithBackend};
@@ -45,19 +48,34 @@ impl Simulation<'_> {
     }
 
     /// One party's part.
-    fn party<P: Protocol>(&self, transport: Arc<dyn Transport>) -> Result<(Vec<Vec<Option<Decoded>>>, PartyReport), PartyError> {
+    fn party<P: Protocol>(
+        &self,
+        transport: Arc<dyn Transport>,
+    ) -> Result<(Vec<Vec<Option<Decoded>>>, PartyReport), PartyError> {
         let role = P::info().roles[transport.me().0];
-        let mine = self.inputs.iter().filter(|(name, _)| self.manifest.inputs.iter().any(|i| i.owner == role && (i.name == *name || name.is_empty())));
+        let mine = self.inputs.iter().filter(|(name, _)| {
+            self.manifest.inputs.iter().any(|i| i.owner == role && (i.name == *name || name.is_empty()))
+        });
         let samples = Samples::new(self.manifest, role, mine.cloned().collect())?;
         let owns_weights = self.manifest.weights.iter().any(|w| w.owner == role);
-        let data = SessionData { manifest: self.manifest, role, weights: owns_weights.then_some(self.weights), samples: &samples };
+        let data = SessionData {
+            manifest: self.manifest,
+            role,
+            weights: owns_weights.then_some(self.weights),
+            samples: &samples,
+        };
         let program = Interpreter { func: self.func, plan: self.plan, roles: P::info().roles };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| PartyError::Usage(format!("cannot start a runtime: {e}")))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| PartyError::Usage(format!("cannot start a runtime: {e}")))?;
         let start = Instant::now();
         runtime.block_on(async {
             let env = Env { transport: transport.clone(), recorder: self.recorder.clone(), audit: None };
             let session = Session::<P>::new(env, self.manifest.ring()?)?;
-            let results = run_session(&session, transport.as_ref(), &program, &data).await.inspect_err(|e| stop(transport.as_ref(), e))?;
+            let results = run_session(&session, transport.as_ref(), &program, &data)
+                .await
+                .inspect_err(|e| stop(transport.as_ref(), e))?;
             Ok((results, PartyReport::new(role, start.elapsed().as_secs_f64(), &session.reports())))
         })
     }
@@ -103,7 +121,9 @@ impl WithBackend for Simulation<'_> {
         let results = (0..n_inferences)
             .map(|i| {
                 (0..self.manifest.outputs.len())
-                    .map(|o| by_party.iter().find_map(|p| p[i][o].clone()).expect("invariant: every result has an owner"))
+                    .map(|o| {
+                        by_party.iter().find_map(|p| p[i][o].clone()).expect("invariant: every result has an owner")
+                    })
                     .collect()
             })
             .collect();

@@ -2,10 +2,22 @@
 
 /// Columns that are as wide as their widest cell; those that hold numbers are flush right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |c: usize| rows.iter().map(|r| r[c].chars().count()).chain([header[c].chars().count()]).max().unwrap_or(0);
-    let numeric = |c: usize| rows.iter().all(|r| r[c].is_empty() || r[c].starts_with(|ch: char| ch.is_ascii_digit() || ch == '-' || ch == '<'));
+    let width =
+        |c: usize| rows.iter().map(|r| r[c].chars().count()).chain([header[c].chars().count()]).max().unwrap_or(0);
+    let numeric = |c: usize| {
+        rows.iter()
+            .all(|r| r[c].is_empty() || r[c].starts_with(|ch: char| ch.is_ascii_digit() || ch == '-' || ch == '<'))
+    };
     let line = |cells: Vec<&str>| {
-        let cells: Vec<String> = cells.iter().enumerate().map(|(c, cell)| if numeric(c) { format!("{cell:>w$}", w = width(c)) } else { format!("{cell:<w$}", w = width(c)) }).collect();
+        let cells: Vec<String> = cells
+            .iter()
+            .enumerate()
+            .map(
+                |(c, cell)| {
+                    if numeric(c) { format!("{cell:>w$}", w = width(c)) } else { format!("{cell:<w$}", w = width(c)) }
+                },
+            )
+            .collect();
         format!("  {}\n", cells.join("  ").trim_end())
     };
     let mut text = line(header.to_vec());

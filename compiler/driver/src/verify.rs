@@ -9,9 +9,9 @@ use ndarray::ArrayD;
 use serde::Serialize;
 use treville_codegen::Action;
 use treville_hlil::{Tensor, evaluate, evaluate_with};
-use treville_ir::{ArgKind, Post};
+use treville_ir::{ArgKind, FuncResult, Post};
 use treville_llil::Exact;
-use treville_party::{Array, Decoded, Exit, softmax};
+use treville_party::{Array, Decoded, Exit, OutputInfo, finish, softmax};
 use treville_protocol::Recorder;
 use treville_ring::decode;
 
@@ -79,6 +79,8 @@ pub struct Agreement {
     pub float_fixed: Option<f64>,
     /// Fixed point and protocol.
     pub fixed_mpc: Option<f64>,
+    /// Float and fixed point without the allowance for near ties.
+    pub float_fixed_strict: Option<f64>,
     /// Fixed point and protocol without the allowance for near ties.
     pub fixed_mpc_strict: Option<f64>,
 }
@@ -109,18 +111,21 @@ pub struct NodeError {
 pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Result<Verification, Failure> {
     let start = Instant::now();
     let fixed_evaluator = FixedEvaluator::new(compiled)?;
-    let mut float = Vec::new();
+    let (mut float, mut float_scores) = (Vec::new(), Vec::new());
     let mut fixed = Vec::new();
     for (i, sample) in samples.inputs.iter().enumerate() {
         let at = |e: Failure| Failure::new(e.exit, format!("sample {i}: {e}"));
-        float.push(float_result(compiled, sample).map_err(at)?);
+        let raw = raw_float_results(&compiled.model, sample).map_err(at)?;
+        float.push(first_of(finish_float(&compiled.model, raw.clone()))?);
+        float_scores.push(first_of(raw)?);
         fixed.push(fixed_evaluator.run(sample, &mut Exact, &mut |_, _| {}).map_err(at)?);
     }
-    let first = |results: &[Decoded]| results.first().map(|d| d.value.clone()).expect("invariant: a program has a result");
+    let first =
+        |results: &[Decoded]| results.first().map(|d| d.value.clone()).expect("invariant: a program has a result");
     let fixed_values: Vec<Array> = fixed.iter().map(|r| first(r)).collect();
 
     let n_mpc = mpc_limit.min(samples.inputs.len());
-    let mut mpc_values = Vec::new();
+    let mut mpc: Vec<Vec<Decoded>> = Vec::new();
     let mut bit_exact_replays = 0;
     let (mut bytes_total, mut rounds) = (None, None);
     let mut next = 0;
@@ -143,16 +148,35 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
         }
         for (i, results) in simulated.results.into_iter().enumerate() {
             let offsets = recorder.take_offsets(i as u32, compiled.manifest.ring()?, |op| shift_of(compiled, op));
-            let replayed = fixed_evaluator.run(&samples.inputs[next + i], &mut replay(&compiled.plan, offsets), &mut |_, _| {})?;
+            let replayed =
+                fixed_evaluator.run(&samples.inputs[next + i], &mut replay(&compiled.plan, offsets), &mut |_, _| {})?;
             bit_exact_replays += usize::from(replayed.iter().zip(&results).all(|(a, b)| a.ring == b.ring));
-            mpc_values.push(first(&results));
+            mpc.push(results);
         }
         next = end;
     }
 
+    // Decisions are compared on what the program computes: before the receiver's softmax, where the bound holds.
     let bound = compiled.output_error_bound();
+    let ring = compiled.manifest.ring()?;
+    let scores = |results: &[Vec<Decoded>]| {
+        results
+            .iter()
+            .map(|r| {
+                finish(
+                    r[0].ring.clone(),
+                    &OutputInfo { post: "none".into(), ..compiled.manifest.outputs[0].clone() },
+                    ring,
+                )
+                .value
+            })
+            .collect::<Vec<_>>()
+    };
+    let (fixed_scores, mpc_scores) = (scores(&fixed), scores(&mpc));
+    let mpc_values: Vec<Array> = mpc.iter().map(|r| first(r)).collect();
     let labels = samples.labels.as_deref();
-    let nodes = samples.inputs.first().map(|s| node_errors(compiled, &fixed_evaluator, s)).transpose()?.unwrap_or_default();
+    let nodes =
+        samples.inputs.first().map(|s| node_errors(compiled, &fixed_evaluator, s)).transpose()?.unwrap_or_default();
     let first_departure = nodes.iter().find(|n| n.max_abs_err > n.max_abs.max(1e-3) / 20.0).cloned();
     let agreement = |a: &[Array], b: &[Array], tie: f64| share(a.iter().zip(b).map(|(a, b)| agree(a, b, tie)));
     Ok(Verification {
@@ -164,15 +188,19 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
         mpc: accuracy(&mpc_values, labels),
         mpc_samples: n_mpc,
         agreement: Agreement {
-            float_fixed: agreement(&fixed_values, &float, bound),
-            fixed_mpc: agreement(&fixed_values, &mpc_values, bound),
-            fixed_mpc_strict: agreement(&fixed_values, &mpc_values, 0.0),
+            float_fixed: agreement(&fixed_scores, &float_scores, bound),
+            fixed_mpc: agreement(&fixed_scores, &mpc_scores, bound),
+            float_fixed_strict: agreement(&fixed_scores, &float_scores, 0.0),
+            fixed_mpc_strict: agreement(&fixed_scores, &mpc_scores, 0.0),
         },
         bit_exact_replays,
         max_abs_err: MaxError {
             float_fixed: largest(&float, &fixed_values),
             fixed_mpc: largest(&fixed_values, &mpc_values),
-            float_expected: samples.expected.as_ref().and_then(|e| largest(&float, &e.iter().cloned().map(Array::F32).collect::<Vec<_>>())),
+            float_expected: samples
+                .expected
+                .as_ref()
+                .and_then(|e| largest(&float, &e.iter().cloned().map(Array::F32).collect::<Vec<_>>())),
         },
         scale: compiled.manifest.scale,
         ring_bits: compiled.manifest.ring_bits,
@@ -189,10 +217,18 @@ impl Verification {
     pub fn check(&self) -> Result<(), Failure> {
         let mismatch = |text: String| Err(Failure::new(Exit::Mismatch, text));
         if self.bit_exact_replays != self.mpc_samples {
-            return mismatch(format!("{} of {} protocol results differ from the fixed-point evaluator although the recorded roundings were replayed", self.mpc_samples - self.bit_exact_replays, self.mpc_samples));
+            return mismatch(format!(
+                "{} of {} protocol results differ from the fixed-point evaluator although the recorded roundings were replayed",
+                self.mpc_samples - self.bit_exact_replays,
+                self.mpc_samples
+            ));
         }
         match self.agreement.fixed_mpc {
-            Some(share) if share < 1.0 => mismatch(format!("{} and fixed point decide differently on {:.1} % of the samples", self.backend, 100.0 * (1.0 - share))),
+            Some(share) if share < 1.0 => mismatch(format!(
+                "{} and fixed point decide differently on {:.1} % of the samples",
+                self.backend,
+                100.0 * (1.0 - share)
+            )),
             _ => Ok(()),
         }
     }
@@ -207,25 +243,41 @@ fn shift_of(compiled: &Compiled, number: u32) -> u32 {
     }
 }
 
-/// The first float result of the imported model.
-pub fn float_result(compiled: &Compiled, sample: &IndexMap<String, Tensor>) -> Result<Array, Failure> {
-    float_results(&compiled.model, sample)?.into_iter().next().ok_or_else(|| Failure::other("the model has no result"))
-}
-
 /// The float results of a model as it was imported, before any pass.
 pub fn float_results(model: &Model, sample: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
+    Ok(finish_float(model, raw_float_results(model, sample)?))
+}
+
+/// The first of the results.
+pub fn first_of(results: Vec<Array>) -> Result<Array, Failure> {
+    results.into_iter().next().ok_or_else(|| Failure::other("the model has no result"))
+}
+
+fn raw_float_results(model: &Model, sample: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
     let args = model::with_weights(&model.func, &model.weights, sample)?;
     let results = evaluate(&model.func, &args).map_err(|e| Failure::other(e.to_string()))?;
-    let finished = results.into_iter().zip(model.func.results()).map(|(tensor, info)| match tensor {
-        Tensor::F32(x) if info.post == Post::Softmax => Array::F32(softmax(x)),
+    let array = |tensor| match tensor {
         Tensor::F32(x) => Array::F32(x),
         Tensor::I64(x) => Array::I64(x),
-    });
-    Ok(finished.collect())
+    };
+    Ok(results.into_iter().map(array).collect())
+}
+
+/// What the receivers of the results do in the clear.
+fn finish_float(model: &Model, results: Vec<Array>) -> Vec<Array> {
+    let finish = |(array, info): (Array, &FuncResult)| match array {
+        Array::F32(x) if info.post == Post::Softmax => Array::F32(softmax(x)),
+        other => other,
+    };
+    results.into_iter().zip(model.func.results()).map(finish).collect()
 }
 
 /// The errors of all nodes on one sample, in program order: the last value of each node that has the same shape in both programs.
-fn node_errors(compiled: &Compiled, fixed: &FixedEvaluator<'_>, sample: &IndexMap<String, Tensor>) -> Result<Vec<NodeError>, Failure> {
+fn node_errors(
+    compiled: &Compiled,
+    fixed: &FixedEvaluator<'_>,
+    sample: &IndexMap<String, Tensor>,
+) -> Result<Vec<NodeError>, Failure> {
     let mut real: BTreeMap<String, ArrayD<f32>> = BTreeMap::new();
     let args = model::with_weights(&compiled.hlil, &compiled.hlil_weights, sample)?;
     evaluate_with(&compiled.hlil, &args, &mut |value, tensor| {
@@ -258,7 +310,12 @@ pub fn stack(samples: &[IndexMap<String, Tensor>], compiled: &Compiled) -> Vec<(
         .inputs
         .iter()
         .map(|info| {
-            let parts: Vec<Array> = samples.iter().filter_map(|s| if let Some(Tensor::F32(x)) = s.get(&info.name) { Some(Array::F32(x.clone())) } else { None }).collect();
+            let parts: Vec<Array> = samples
+                .iter()
+                .filter_map(|s| {
+                    if let Some(Tensor::F32(x)) = s.get(&info.name) { Some(Array::F32(x.clone())) } else { None }
+                })
+                .collect();
             (info.name.clone(), Array::stack(&parts.iter().collect::<Vec<_>>()))
         })
         .collect()
@@ -283,7 +340,9 @@ fn accuracy(values: &[Array], labels: Option<&[i64]>) -> Accuracy {
     let Some(labels) = labels else { return Accuracy::default() };
     let rankings: Option<Vec<Vec<i64>>> = values.iter().map(ranking).collect();
     let Some(rankings) = rankings else { return Accuracy::default() };
-    let among = |n: usize| share(rankings.iter().zip(labels).map(|(r, l)| f64::from(u8::from(r.iter().take(n).any(|c| c == l)))));
+    let among = |n: usize| {
+        share(rankings.iter().zip(labels).map(|(r, l)| f64::from(u8::from(r.iter().take(n).any(|c| c == l)))))
+    };
     let has_five = rankings.first().is_some_and(|r| r.len() > 5);
     Accuracy { top1: among(1), top5: if has_five { among(5) } else { None } }
 }
@@ -299,7 +358,9 @@ fn share(parts: impl Iterator<Item = f64>) -> Option<f64> {
 fn agree(a: &Array, b: &Array, bound: f64) -> f64 {
     let (Some(ra), Some(rb)) = (ranking(a), ranking(b)) else {
         return match (a, b) {
-            (Array::F32(a), Array::F32(b)) if a.shape() == b.shape() && !a.is_empty() => a.iter().zip(b).filter(|(x, y)| f64::from((*x - *y).abs()) <= bound).count() as f64 / a.len() as f64,
+            (Array::F32(a), Array::F32(b)) if a.shape() == b.shape() && !a.is_empty() => {
+                a.iter().zip(b).filter(|(x, y)| f64::from((*x - *y).abs()) <= bound).count() as f64 / a.len() as f64
+            }
             _ => f64::from(u8::from(a == b)),
         };
     };
@@ -316,7 +377,9 @@ fn agree(a: &Array, b: &Array, bound: f64) -> f64 {
 
 fn largest(a: &[Array], b: &[Array]) -> Option<f64> {
     let pairs = a.iter().zip(b).filter_map(|(a, b)| match (a, b) {
-        (Array::F32(a), Array::F32(b)) if a.len() == b.len() => Some(a.iter().zip(b).map(|(x, y)| f64::from((x - y).abs())).fold(0.0, f64::max)),
+        (Array::F32(a), Array::F32(b)) if a.len() == b.len() => {
+            Some(a.iter().zip(b).map(|(x, y)| f64::from((x - y).abs())).fold(0.0, f64::max))
+        }
         _ => None,
     });
     pairs.reduce(f64::max)

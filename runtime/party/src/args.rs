@@ -38,6 +38,9 @@ pub struct PartyArgs {
     /// Seconds of silence after which a peer counts as dead.
     #[arg(long, default_value_t = 8, value_name = "SECONDS")]
     pub timeout: u64,
+    /// Seconds to wait for all peers to appear.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub connect_timeout: u64,
     /// Print what the program is and what this role must bring, and end.
     #[arg(long)]
     pub describe: bool,

@@ -32,12 +32,17 @@ impl Array {
         fn join<T: Clone>(parts: Vec<ArrayViewD<'_, T>>) -> ArrayD<T> {
             let batched = parts.first().is_some_and(|p| p.ndim() > 0 && p.shape()[0] == 1);
             let joined = if batched { ndarray::concatenate(Axis(0), &parts) } else { ndarray::stack(Axis(0), &parts) };
-            joined.unwrap_or_else(|_| ArrayD::from_shape_vec(vec![0], Vec::new()).expect("invariant: no elements in no places"))
+            joined.unwrap_or_else(|_| {
+                ArrayD::from_shape_vec(vec![0], Vec::new()).expect("invariant: no elements in no places")
+            })
         }
-        let reals: Option<Vec<_>> = samples.iter().map(|a| if let Array::F32(a) = a { Some(a.view()) } else { None }).collect();
+        let reals: Option<Vec<_>> =
+            samples.iter().map(|a| if let Array::F32(a) = a { Some(a.view()) } else { None }).collect();
         match reals {
             Some(reals) => Array::F32(join(reals)),
-            None => Array::I64(join(samples.iter().filter_map(|a| if let Array::I64(a) = a { Some(a.view()) } else { None }).collect())),
+            None => Array::I64(join(
+                samples.iter().filter_map(|a| if let Array::I64(a) = a { Some(a.view()) } else { None }).collect(),
+            )),
         }
     }
 

@@ -10,13 +10,16 @@ use clap::error::ErrorKind;
 use treville_net::handshake::Hello;
 use treville_net::keys::Identity;
 use treville_net::parties::Parties;
-use treville_net::{Shape, Shaped};
 use treville_net::tls::{TlsConfig, connect};
 use treville_net::{NetError, Tag, Transport};
+use treville_net::{Shape, Shaped};
 use treville_protocol::{Env, Protocol, Session};
 
 use crate::files::write_whole;
-use crate::{Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, Program, Samples, SessionData, WeightFile, run_session, write_npy};
+use crate::{
+    Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, Program, Samples, SessionData, WeightFile,
+    run_session, write_npy,
+};
 
 /// The entry point of a generated party program.
 pub fn main<P: Protocol, G: Program<P>>(manifest: &str, program: &G) -> ExitCode {
@@ -25,7 +28,12 @@ pub fn main<P: Protocol, G: Program<P>>(manifest: &str, program: &G) -> ExitCode
         Err(e) => {
             // Nothing is left to be done if even the message cannot be printed.
             let _ = e.print();
-            return if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) { Exit::Ok } else { Exit::Usage }.into();
+            return if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                Exit::Ok
+            } else {
+                Exit::Usage
+            }
+            .into();
         }
     };
     match Manifest::parse(manifest).and_then(|manifest| play::<P, G>(&manifest, program, &args)) {
@@ -47,7 +55,12 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
     if !roles.contains(&role) {
         return Err(PartyError::Usage(format!("there is no role `{role}`; this program has: {}", roles.join(", "))));
     }
-    let shape = args.net.as_deref().map(|text| text.parse::<Shape>()).transpose().map_err(|e| PartyError::Usage(e.to_string()))?;
+    let shape = args
+        .net
+        .as_deref()
+        .map(|text| text.parse::<Shape>())
+        .transpose()
+        .map_err(|e| PartyError::Usage(e.to_string()))?;
 
     // Everything that can fail without the peers fails before they are called.
     let mut arrays = Vec::new();
@@ -59,11 +72,17 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
     let weights = args.weights.as_deref().map(WeightFile::read).transpose()?;
     let data = SessionData { manifest, role, weights: weights.as_ref(), samples: &samples };
     data.check()?;
-    if let Some(parent) = args.output.as_deref().and_then(Path::parent).filter(|p| !p.as_os_str().is_empty() && !p.is_dir()) {
+    if let Some(parent) =
+        args.output.as_deref().and_then(Path::parent).filter(|p| !p.as_os_str().is_empty() && !p.is_dir())
+    {
         return Err(PartyError::File { path: parent.into(), reason: "no such directory for the output".into() });
     }
-    let parties = read_parties(&args.parties)?.in_roles(&roles).map_err(|e| PartyError::File { path: args.parties.clone(), reason: e.to_string() })?;
-    let me = parties.by_role(role).ok_or_else(|| PartyError::Usage(format!("{} has no party for role `{role}`", args.parties.display())))?;
+    let parties = read_parties(&args.parties)?
+        .in_roles(&roles)
+        .map_err(|e| PartyError::File { path: args.parties.clone(), reason: e.to_string() })?;
+    let me = parties
+        .by_role(role)
+        .ok_or_else(|| PartyError::Usage(format!("{} has no party for role `{role}`", args.parties.display())))?;
     let hello = Hello {
         backend: manifest.backend.clone(),
         program_hash: hash(&manifest.program_hash)?,
@@ -73,10 +92,14 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
         attestation: None,
     };
     let mut config = TlsConfig::new(read_identity(&args.keys, role)?, parties, me);
+    config.connect_timeout = Duration::from_secs(args.connect_timeout.max(1));
     config.timing.silence = Duration::from_secs(args.timeout.max(1));
     config.timing.ping = config.timing.silence / 4;
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| PartyError::Usage(format!("cannot start a runtime: {e}")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| PartyError::Usage(format!("cannot start a runtime: {e}")))?;
     let (results, report) = runtime.block_on(async {
         let transport: Arc<dyn Transport> = match (connect(config, hello).await?, shape) {
             (tls, Some(shape)) => Arc::new(Shaped::new(tls, shape)),
@@ -86,7 +109,10 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
         if let Err(error) = &outcome
             && !matches!(error, PartyError::Net(_))
         {
-            transport.abort(NetError::Stopped { at: Tag { op: Tag::CONTROL, inference: 0, step: 0 }, reason: error.to_string() });
+            transport.abort(NetError::Stopped {
+                at: Tag { op: Tag::CONTROL, inference: 0, step: 0 },
+                reason: error.to_string(),
+            });
         }
         // Whatever this party still has to say must be out before it exits.
         let closed = transport.close().await;
@@ -97,7 +123,8 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
 
     write_outputs(manifest, role, &results, args.output.as_deref())?;
     if let Some(path) = &args.report {
-        let text = serde_json::to_string_pretty(&report).map_err(|e| PartyError::File { path: path.clone(), reason: e.to_string() })?;
+        let text = serde_json::to_string_pretty(&report)
+            .map_err(|e| PartyError::File { path: path.clone(), reason: e.to_string() })?;
         write_whole(path, text.as_bytes())?;
     }
     Ok(())
@@ -105,12 +132,20 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
 
 type Results = Vec<Vec<Option<Decoded>>>;
 
-async fn session<P: Protocol, G: Program<P>>(transport: &Arc<dyn Transport>, program: &G, data: &SessionData<'_>, args: &PartyArgs) -> Result<(Results, PartyReport), PartyError> {
+async fn session<P: Protocol, G: Program<P>>(
+    transport: &Arc<dyn Transport>,
+    program: &G,
+    data: &SessionData<'_>,
+    args: &PartyArgs,
+) -> Result<(Results, PartyReport), PartyError> {
     let manifest = data.manifest;
-    let mut session = Session::<P>::new(Env { transport: transport.clone(), recorder: None, audit: None }, manifest.ring()?)?;
+    let mut session =
+        Session::<P>::new(Env { transport: transport.clone(), recorder: None, audit: None }, manifest.ring()?)?;
     if args.progress {
         let nodes: Vec<String> = manifest.ops.iter().map(|o| o.node.clone()).collect();
-        session.on_progress(Box::new(move |op| eprintln!("progress: {}", nodes.get(op as usize).map_or("", String::as_str))));
+        session.on_progress(Box::new(move |op| {
+            eprintln!("progress: {}", nodes.get(op as usize).map_or("", String::as_str))
+        }));
     }
     let start = Instant::now();
     let results = run_session(&session, transport.as_ref(), program, data).await?;
@@ -126,9 +161,11 @@ fn read_parties(path: &Path) -> Result<Parties, PartyError> {
 fn read_identity(folder: &Path, role: &str) -> Result<Identity, PartyError> {
     let read = |kind: &str| {
         let path = folder.join(format!("{role}.{kind}.pem"));
-        std::fs::read_to_string(&path).map_err(|e| PartyError::File { path, reason: format!("{e}; `treville keys init` makes keys") })
+        std::fs::read_to_string(&path)
+            .map_err(|e| PartyError::File { path, reason: format!("{e}; `treville keys init` makes keys") })
     };
-    Identity::from_pem(&read("cert")?, &read("key")?).map_err(|e| PartyError::File { path: folder.into(), reason: e.to_string() })
+    Identity::from_pem(&read("cert")?, &read("key")?)
+        .map_err(|e| PartyError::File { path: folder.into(), reason: e.to_string() })
 }
 
 fn hash(hex: &str) -> Result<[u8; 32], PartyError> {
@@ -148,7 +185,8 @@ pub fn output_path(path: &Path, name: &str, n_results: usize) -> PathBuf {
 
 /// Writes what `role` learned: N inferences along the first axis.
 fn write_outputs(manifest: &Manifest, role: &str, results: &Results, path: Option<&Path>) -> Result<(), PartyError> {
-    let mine: Vec<usize> = (0..manifest.outputs.len()).filter(|&o| manifest.outputs[o].owners.iter().any(|r| r == role)).collect();
+    let mine: Vec<usize> =
+        (0..manifest.outputs.len()).filter(|&o| manifest.outputs[o].owners.iter().any(|r| r == role)).collect();
     for &o in &mine {
         let values: Vec<&crate::Array> = results.iter().filter_map(|r| r[o].as_ref().map(|d| &d.value)).collect();
         let array = crate::Array::stack(&values);

@@ -108,7 +108,10 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self, PartyError> {
         let manifest: Manifest = serde_json::from_str(text).map_err(|e| PartyError::Manifest(e.to_string()))?;
         if manifest.schema != 1 {
-            return Err(PartyError::Manifest(format!("schema {} is not supported; this program reads schema 1", manifest.schema)));
+            return Err(PartyError::Manifest(format!(
+                "schema {} is not supported; this program reads schema 1",
+                manifest.schema
+            )));
         }
         manifest.ring()?;
         Ok(manifest)

@@ -14,7 +14,12 @@ pub trait Program<P: Protocol> {
     fn setup(&self, x: &Exec<'_, P>, weights: &dyn Tensors) -> impl Future<Output = Result<Self::Weights>>;
 
     /// One inference. The results are in the order of the manifest, `Some` where this party learns them.
-    fn infer(&self, x: &Exec<'_, P>, weights: &Self::Weights, inputs: &dyn Tensors) -> impl Future<Output = Result<Vec<Option<RingTensor>>>>;
+    fn infer(
+        &self,
+        x: &Exec<'_, P>,
+        weights: &Self::Weights,
+        inputs: &dyn Tensors,
+    ) -> impl Future<Output = Result<Vec<Option<RingTensor>>>>;
 }
 
 /// Named tensors that one party owns, encoded in the ring.

@@ -43,12 +43,20 @@ impl PartyReport {
         let ops: BTreeMap<u32, OpMeasure> = ops
             .iter()
             .map(|(&op, r)| {
-                let depth_after = r.depth_after.iter().map(|(&i, &d)| (if i == SESSION_INFERENCE { 0 } else { i + 1 }, d)).collect();
+                let depth_after =
+                    r.depth_after.iter().map(|(&i, &d)| (if i == SESSION_INFERENCE { 0 } else { i + 1 }, d)).collect();
                 (op, OpMeasure { seconds: r.time.as_secs_f64(), bytes: r.sent.total(), depth_after })
             })
             .collect();
         let bytes_sent = ops.values().map(|o| o.bytes).sum();
-        PartyReport { role: role.into(), bytes_sent, seconds, cpu_seconds: cpu_seconds(), peak_rss_bytes: peak_rss_bytes(), ops }
+        PartyReport {
+            role: role.into(),
+            bytes_sent,
+            seconds,
+            cpu_seconds: cpu_seconds(),
+            peak_rss_bytes: peak_rss_bytes(),
+            ops,
+        }
     }
 }
 
@@ -97,15 +105,23 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
     let mut nodes: Vec<NodeReport> = Vec::new();
     let mut rounds_of: BTreeMap<u32, u32> = BTreeMap::new();
     let mut depth = 0;
-    let n_phases = parties.iter().flat_map(|p| p.ops.values()).filter_map(|o| o.depth_after.keys().max()).max().map_or(0, |m| m + 1);
+    let n_phases = parties
+        .iter()
+        .flat_map(|p| p.ops.values())
+        .filter_map(|o| o.depth_after.keys().max())
+        .max()
+        .map_or(0, |m| m + 1);
     for phase in 0..n_phases {
         for info in &manifest.ops {
-            let reached = parties.iter().filter_map(|p| p.ops.get(&info.op)?.depth_after.get(&phase)).max().copied().unwrap_or(0);
+            let reached =
+                parties.iter().filter_map(|p| p.ops.get(&info.op)?.depth_after.get(&phase)).max().copied().unwrap_or(0);
             *rounds_of.entry(info.op).or_default() += reached.saturating_sub(depth);
             depth = depth.max(reached);
         }
     }
-    for info in &manifest.ops {
+    // Nodes come in program order: inputs and weights of a node are shared before it runs, and say nothing of its place.
+    let (early, program): (Vec<_>, Vec<_>) = manifest.ops.iter().partition(|o| matches!(o.kind.as_str(), "input" | "prepare"));
+    for info in program.into_iter().chain(early) {
         let seconds = parties.iter().filter_map(|p| p.ops.get(&info.op)).map(|o| o.seconds).fold(0.0, f64::max);
         let bytes = parties.iter().filter_map(|p| p.ops.get(&info.op)).map(|o| o.bytes).sum::<u64>();
         let position = nodes.iter().position(|n| n.name == info.node).unwrap_or_else(|| {
@@ -124,7 +140,18 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
     let bytes_total = parties.iter().map(|p| p.bytes_sent).sum();
     let seconds = parties.iter().map(|p| p.seconds).fold(0.0, f64::max);
     parties.iter_mut().for_each(|p| p.ops.clear());
-    RunReport { schema: 1, backend: manifest.backend.clone(), program_hash: manifest.program_hash.clone(), seconds, bytes_total, bytes_offline: 0, bytes_online: bytes_total, rounds: depth, parties, nodes }
+    RunReport {
+        schema: 1,
+        backend: manifest.backend.clone(),
+        program_hash: manifest.program_hash.clone(),
+        seconds,
+        bytes_total,
+        bytes_offline: 0,
+        bytes_online: bytes_total,
+        rounds: depth,
+        parties,
+        nodes,
+    }
 }
 
 /// Processor time of this process from Linux's accounting; `None` elsewhere.

@@ -38,18 +38,34 @@ impl Samples {
             // A lone array without a name is the only input.
             let info = match mine[..] {
                 [only] if name.is_empty() => only,
-                _ => *mine.iter().find(|i| i.name == name).ok_or_else(|| fail(format!("the {role} has no such input; it has: {}", if mine.is_empty() { "none".into() } else { names() })))?,
+                _ => *mine.iter().find(|i| i.name == name).ok_or_else(|| {
+                    fail(format!(
+                        "the {role} has no such input; it has: {}",
+                        if mine.is_empty() { "none".into() } else { names() }
+                    ))
+                })?,
             };
             let parts = split(array.into_f32(), &info.shape).map_err(fail)?;
             if samples.count.is_some_and(|n| n != parts.len()) {
-                return Err(fail(format!("{} samples; another input has {}", parts.len(), samples.count.unwrap_or_default())));
+                return Err(fail(format!(
+                    "{} samples; another input has {}",
+                    parts.len(),
+                    samples.count.unwrap_or_default()
+                )));
             }
             samples.count = Some(parts.len());
-            let encoded: Result<Vec<_>, _> = parts.iter().enumerate().map(|(i, part)| encode(part, info.frac, ring).map_err(|e| fail(format!("sample {i}: {e}")))).collect();
+            let encoded: Result<Vec<_>, _> = parts
+                .iter()
+                .enumerate()
+                .map(|(i, part)| encode(part, info.frac, ring).map_err(|e| fail(format!("sample {i}: {e}"))))
+                .collect();
             samples.by_name.insert(info.name.clone(), encoded?);
         }
         match manifest.inputs.iter().find(|i| i.owner == role && !samples.by_name.contains_key(&i.name)) {
-            Some(missing) => Err(PartyError::Input { name: missing.name.clone(), reason: format!("missing; pass --input {}=FILE.npy with shape {:?}", missing.name, missing.shape) }),
+            Some(missing) => Err(PartyError::Input {
+                name: missing.name.clone(),
+                reason: format!("missing; pass --input {}=FILE.npy with shape {:?}", missing.name, missing.shape),
+            }),
             None => Ok(samples),
         }
     }
@@ -60,7 +76,13 @@ fn split(array: ArrayD<f32>, shape: &[usize]) -> Result<Vec<ArrayD<f32>>, String
     if array.shape() == shape {
         return Ok(vec![array]);
     }
-    let expected = || format!("shape {:?} does not fit; expected {:?}, or that many times N along the first axis", array.shape(), shape);
+    let expected = || {
+        format!(
+            "shape {:?} does not fit; expected {:?}, or that many times N along the first axis",
+            array.shape(),
+            shape
+        )
+    };
     let batched = match shape.first() {
         Some(1) if array.ndim() == shape.len() && array.shape()[1..] == shape[1..] => &array,
         _ if array.ndim() == shape.len() + 1 && array.shape()[1..] == *shape => &array,
@@ -69,7 +91,10 @@ fn split(array: ArrayD<f32>, shape: &[usize]) -> Result<Vec<ArrayD<f32>>, String
     if batched.is_empty() {
         return Err("no samples".into());
     }
-    batched.axis_iter(Axis(0)).map(|s| s.to_owned().into_shape_with_order(shape.to_vec()).map_err(|e| e.to_string())).collect()
+    batched
+        .axis_iter(Axis(0))
+        .map(|s| s.to_owned().into_shape_with_order(shape.to_vec()).map_err(|e| e.to_string()))
+        .collect()
 }
 
 /// The inputs of one inference.
@@ -97,7 +122,9 @@ impl<'a> SessionData<'a> {
     fn encoded_weights(&self, ring: RingBits) -> Result<Option<EncodedWeights<'a>>, PartyError> {
         let Some(file) = self.weights else {
             return match self.manifest.weights.iter().any(|w| w.owner == self.role) {
-                true => Err(PartyError::Usage(format!("the {} owns weights; pass --weights FILE.safetensors", self.role))),
+                true => {
+                    Err(PartyError::Usage(format!("the {} owns weights; pass --weights FILE.safetensors", self.role)))
+                }
                 false => Ok(None),
             };
         };
@@ -123,7 +150,12 @@ pub struct Decoded {
 }
 
 /// Runs a session and returns, for each inference, the results that this party learns, in the manifest's order.
-pub async fn run_session<P: Protocol, G: Program<P>>(session: &Session<P>, transport: &dyn Transport, program: &G, data: &SessionData<'_>) -> Result<Vec<Vec<Option<Decoded>>>, PartyError> {
+pub async fn run_session<P: Protocol, G: Program<P>>(
+    session: &Session<P>,
+    transport: &dyn Transport,
+    program: &G,
+    data: &SessionData<'_>,
+) -> Result<Vec<Vec<Option<Decoded>>>, PartyError> {
     let ring = data.manifest.ring()?;
     let n_inferences = agree_on_count(transport, data).await?;
     let weights = match data.encoded_weights(ring)? {
@@ -133,7 +165,13 @@ pub async fn run_session<P: Protocol, G: Program<P>>(session: &Session<P>, trans
     let mut results = Vec::with_capacity(n_inferences);
     for i in 0..n_inferences {
         let revealed = program.infer(&session.inference(i as u32), &weights, &Sample(data.samples, i)).await?;
-        results.push(revealed.into_iter().zip(&data.manifest.outputs).map(|(r, info)| r.map(|ring_tensor| finish(ring_tensor, info, ring))).collect());
+        results.push(
+            revealed
+                .into_iter()
+                .zip(&data.manifest.outputs)
+                .map(|(r, info)| r.map(|ring_tensor| finish(ring_tensor, info, ring)))
+                .collect(),
+        );
     }
     Ok(results)
 }
@@ -151,12 +189,18 @@ async fn agree_on_count(transport: &dyn Transport, data: &SessionData<'_>) -> Re
         let message = link.recv_exact(peer, 8).await?;
         let theirs = u64::from_le_bytes(message[..].try_into().expect("invariant: recv_exact checked the length"));
         if agreed != 0 && theirs != 0 && agreed != theirs {
-            return Err(PartyError::Usage(format!("the {} brings {theirs} samples, another party {agreed}", data.manifest.parties[peer.0].role)));
+            return Err(PartyError::Usage(format!(
+                "the {} brings {theirs} samples, another party {agreed}",
+                data.manifest.parties[peer.0].role
+            )));
         }
         agreed = agreed.max(theirs);
     }
     if agreed == 0 || agreed >= u64::from(SESSION_INFERENCE) {
-        return Err(PartyError::Usage(format!("a session has between 1 and {} inferences; this one has {agreed}", SESSION_INFERENCE - 1)));
+        return Err(PartyError::Usage(format!(
+            "a session has between 1 and {} inferences; this one has {agreed}",
+            SESSION_INFERENCE - 1
+        )));
     }
     Ok(agreed as usize)
 }

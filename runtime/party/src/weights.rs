@@ -23,17 +23,24 @@ impl WeightFile {
     /// Weights in memory under a fresh salt of 128 random bits in hexadecimal.
     pub fn new(tensors: BTreeMap<String, ArrayD<f32>>) -> Result<Self, PartyError> {
         let mut salt = [0; 16];
-        getrandom::fill(&mut salt).map_err(|e| PartyError::Usage(format!("no randomness from the operating system: {e}")))?;
-        Ok(WeightFile { path: PathBuf::from("(memory)"), salt: salt.iter().map(|b| format!("{b:02x}")).collect(), tensors })
+        getrandom::fill(&mut salt)
+            .map_err(|e| PartyError::Usage(format!("no randomness from the operating system: {e}")))?;
+        Ok(WeightFile {
+            path: PathBuf::from("(memory)"),
+            salt: salt.iter().map(|b| format!("{b:02x}")).collect(),
+            tensors,
+        })
     }
 
     /// Reads a weights file.
     pub fn read(path: &Path) -> Result<Self, PartyError> {
         let fail = |reason: String| PartyError::Weights { path: path.into(), reason };
         let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
+        let (_, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
         let salt = header.metadata().as_ref().and_then(|m| m.get(SALT)).cloned();
-        let salt = salt.ok_or_else(|| fail("it has no salt; only files that `treville compile` wrote can be used".into()))?;
+        let salt =
+            salt.ok_or_else(|| fail("it has no salt; only files that `treville compile` wrote can be used".into()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
@@ -41,7 +48,8 @@ impl WeightFile {
                 return Err(fail(format!("tensor `{name}` is {:?}; expected F32", view.dtype())));
             }
             let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            let tensor = ArrayD::from_shape_vec(view.shape().to_vec(), values).map_err(|e| fail(format!("tensor `{name}`: {e}")))?;
+            let tensor = ArrayD::from_shape_vec(view.shape().to_vec(), values)
+                .map_err(|e| fail(format!("tensor `{name}`: {e}")))?;
             tensors.insert(name, tensor);
         }
         Ok(WeightFile { path: path.into(), salt, tensors })
@@ -49,10 +57,17 @@ impl WeightFile {
 
     /// Writes the file.
     pub fn write(&self, path: &Path) -> Result<(), PartyError> {
-        let bytes: BTreeMap<&String, (Vec<usize>, Vec<u8>)> =
-            self.tensors.iter().map(|(n, t)| (n, (t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect()))).collect();
+        let bytes: BTreeMap<&String, (Vec<usize>, Vec<u8>)> = self
+            .tensors
+            .iter()
+            .map(|(n, t)| (n, (t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect())))
+            .collect();
         let views = bytes.iter().map(|(n, (shape, data))| {
-            (n.as_str(), safetensors::tensor::TensorView::new(Dtype::F32, shape.clone(), data).expect("invariant: four bytes for each element"))
+            (
+                n.as_str(),
+                safetensors::tensor::TensorView::new(Dtype::F32, shape.clone(), data)
+                    .expect("invariant: four bytes for each element"),
+            )
         });
         let metadata = [(SALT.to_string(), self.salt.clone())].into();
         let fail = |reason: String| PartyError::Weights { path: path.into(), reason };
@@ -88,13 +103,20 @@ impl WeightFile {
             match self.tensors.get(&info.name) {
                 None => return fail(format!("tensor `{}` is missing", info.name)),
                 Some(t) if t.shape() != info.shape => {
-                    return fail(format!("tensor `{}` has shape {:?}; the program needs {:?}", info.name, t.shape(), info.shape));
+                    return fail(format!(
+                        "tensor `{}` has shape {:?}; the program needs {:?}",
+                        info.name,
+                        t.shape(),
+                        info.shape
+                    ));
                 }
                 Some(_) => {}
             }
         }
         if self.commitment() != manifest.weights_commitment {
-            return fail("these are not the weights that the program was compiled with (their commitment differs)".into());
+            return fail(
+                "these are not the weights that the program was compiled with (their commitment differs)".into(),
+            );
         }
         Ok(())
     }
@@ -117,8 +139,10 @@ impl EncodedWeights<'_> {
     /// Refuses weights that no ring element can hold, before anything is sent.
     pub(crate) fn check(&self) -> Result<(), PartyError> {
         for info in self.manifest.weights.iter().filter(|w| w.owner == self.role) {
-            encode(&self.file.tensors[&info.name], info.frac, self.ring)
-                .map_err(|e| PartyError::Weights { path: self.file.path.clone(), reason: format!("tensor `{}`: {e}", info.name) })?;
+            encode(&self.file.tensors[&info.name], info.frac, self.ring).map_err(|e| PartyError::Weights {
+                path: self.file.path.clone(),
+                reason: format!("tensor `{}`: {e}", info.name),
+            })?;
         }
         Ok(())
     }
@@ -139,4 +163,3 @@ impl Tensors for NoTensors {
         None
     }
 }
-

@@ -1,8 +1,8 @@
 //! The context of one operation in one inference.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use treville_net::{Link, Party, Transport};
@@ -42,7 +42,15 @@ struct Sent {
 impl<'a> Cx<'a> {
     /// A context whose messages follow a chain of `depth` dependent messages.
     pub fn new(transport: &'a dyn Transport, op: u32, inference: u32, ring: RingBits, depth: u32) -> Self {
-        Cx { op, inference, ring, link: Link::new(transport, op, inference, depth), steps: AtomicU16::new(0), sent: Mutex::default(), charged_rounds: AtomicU32::new(0) }
+        Cx {
+            op,
+            inference,
+            ring,
+            link: Link::new(transport, op, inference, depth),
+            steps: AtomicU16::new(0),
+            sent: Mutex::default(),
+            charged_rounds: AtomicU32::new(0),
+        }
     }
 
     /// This party.

@@ -56,7 +56,9 @@ pub enum ProtocolError {
         what: String,
     },
     /// A value left the domain of comparisons, |x| < 2^(ring_bits - 2). Only a backend that sees values can tell.
-    #[error("op {op}: value {value} at element {index} is outside the comparison domain of the {ring_bits}-bit ring; use a smaller scale")]
+    #[error(
+        "op {op}: value {value} at element {index} is outside the comparison domain of the {ring_bits}-bit ring; use a smaller scale"
+    )]
     Domain {
         /// The LLIL operation.
         op: u32,

@@ -45,7 +45,14 @@ impl<P: Protocol> Session<P> {
     /// Starts the protocol over the transport in `env`, after the handshake.
     pub fn new(env: Env, ring: RingBits) -> Result<Self> {
         let transport = env.transport.clone();
-        Ok(Session { protocol: P::new(env)?, transport, ring, depth: AtomicU32::new(0), reports: Mutex::default(), progress: None })
+        Ok(Session {
+            protocol: P::new(env)?,
+            transport,
+            ring,
+            depth: AtomicU32::new(0),
+            reports: Mutex::default(),
+            progress: None,
+        })
     }
 
     /// Calls `progress` with the number of each operation that ends.
@@ -97,9 +104,18 @@ impl<'s, P: Protocol> Exec<'s, P> {
 
     /// Runs one operation in a fresh context that continues the chain of messages, and books what it cost.
     async fn measured<T>(&self, op: u32, run: impl AsyncFnOnce(&Cx<'s>) -> Result<T>) -> Result<T> {
-        let session = self.session;
+        self.measured_from(self.depth(), op, run).await
+    }
+
+    /// The chain of messages that an operation which starts now continues.
+    fn depth(&self) -> u32 {
         // Nothing in the set-up depends on anything else in it.
-        let depth = if self.inference == SESSION_INFERENCE { 0 } else { session.depth() };
+        if self.inference == SESSION_INFERENCE { 0 } else { self.session.depth() }
+    }
+
+    /// As [`Exec::measured`], for an operation that depends on the first `depth` rounds only.
+    async fn measured_from<T>(&self, depth: u32, op: u32, run: impl AsyncFnOnce(&Cx<'s>) -> Result<T>) -> Result<T> {
+        let session = self.session;
         let cx = Cx::new(session.transport.as_ref(), op, self.inference, session.ring, depth);
         let start = Instant::now();
         let result = run(&cx).await.map_err(|error| self.stopped(op, error))?;
@@ -126,9 +142,16 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     /// A purely local operation: `on_secret` for secrets, `on_public` where all operands are public.
-    async fn local(&self, op: u32, xs: &[&Value<P>], shape: &[usize], f: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync)) -> Result<Value<P>> {
+    async fn local(
+        &self,
+        op: u32,
+        xs: &[&Value<P>],
+        shape: &[usize],
+        f: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync),
+    ) -> Result<Value<P>> {
         self.measured(op, async |_| {
-            let publics: Option<Vec<&RingTensor>> = xs.iter().map(|x| if let Operand::Public(c) = x { Some(c) } else { None }).collect();
+            let publics: Option<Vec<&RingTensor>> =
+                xs.iter().map(|x| if let Operand::Public(c) = x { Some(c) } else { None }).collect();
             if let Some(publics) = publics {
                 return Ok(Operand::Public(f(&publics)));
             }
@@ -176,16 +199,22 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     async fn bilinear(&self, op: u32, kind: &Bilinear, x: &Value<P>, w: &P::Weights) -> Result<Value<P>> {
-        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().bilinear(cx, kind, &self.secret(x), w).await?))).await
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().bilinear(cx, kind, &self.secret(x), w).await?)))
+            .await
     }
 
     /// `llil.mul`: elementwise with broadcasting to `shape`.
     pub async fn mul(&self, op: u32, x: &Value<P>, y: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
         match (x, y) {
-            (x, Operand::Public(c)) | (Operand::Public(c), x) => self.local(op, &[x], shape, &|xs| treville_ring::mul(xs[0], c)).await,
+            (x, Operand::Public(c)) | (Operand::Public(c), x) => {
+                self.local(op, &[x], shape, &|xs| treville_ring::mul(xs[0], c)).await
+            }
             (Operand::Secret(x), Operand::Secret(y)) => {
                 let spread = |s| self.protocol().linear(&[s], shape, &|xs| tensor::broadcast_to(xs[0], shape));
-                self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().mul(cx, &spread(x), &spread(y)).await?))).await
+                self.measured(op, async |cx| {
+                    Ok(Operand::Secret(self.protocol().mul(cx, &spread(x), &spread(y)).await?))
+                })
+                .await
             }
         }
     }
@@ -212,7 +241,8 @@ impl<'s, P: Protocol> Exec<'s, P> {
 
     /// `llil.scale_down`.
     pub async fn scale_down(&self, op: u32, x: &Value<P>, spec: ScaleDown) -> Result<Value<P>> {
-        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().scale_down(cx, &self.secret(x), spec).await?))).await
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().scale_down(cx, &self.secret(x), spec).await?)))
+            .await
     }
 
     /// `llil.relu`.
@@ -222,17 +252,29 @@ impl<'s, P: Protocol> Exec<'s, P> {
 
     /// `llil.max_pool`.
     pub async fn max_pool(&self, op: u32, x: &Value<P>, window: &Window) -> Result<Value<P>> {
-        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().max_pool(cx, &self.secret(x), window).await?))).await
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().max_pool(cx, &self.secret(x), window).await?)))
+            .await
     }
 
     /// `llil.avg_pool`: the sum of each window times round(2^divisor_frac / count).
-    pub async fn avg_pool(&self, op: u32, x: &Value<P>, window: &Window, count_include_pad: bool, divisor_frac: u8, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn avg_pool(
+        &self,
+        op: u32,
+        x: &Value<P>,
+        window: &Window,
+        count_include_pad: bool,
+        divisor_frac: u8,
+        shape: &[usize],
+    ) -> Result<Value<P>> {
         self.local(op, &[x], shape, &|xs| treville_ring::avg_pool(xs[0], window, count_include_pad, divisor_frac)).await
     }
 
     /// `llil.arg_max`.
     pub async fn arg_max(&self, op: u32, x: &Value<P>, axis: usize, keepdims: bool) -> Result<Value<P>> {
-        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().arg_max(cx, &self.secret(x), axis, keepdims).await?))).await
+        self.measured(op, async |cx| {
+            Ok(Operand::Secret(self.protocol().arg_max(cx, &self.secret(x), axis, keepdims).await?))
+        })
+        .await
     }
 
     /// `llil.reshape`.
@@ -246,12 +288,27 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     /// `llil.pad` with zeros.
-    pub async fn pad(&self, op: u32, x: &Value<P>, begin: &[usize], end: &[usize], shape: &[usize]) -> Result<Value<P>> {
+    pub async fn pad(
+        &self,
+        op: u32,
+        x: &Value<P>,
+        begin: &[usize],
+        end: &[usize],
+        shape: &[usize],
+    ) -> Result<Value<P>> {
         self.local(op, &[x], shape, &|xs| tensor::pad(xs[0], begin, end, 0)).await
     }
 
     /// `llil.slice`.
-    pub async fn slice(&self, op: u32, x: &Value<P>, starts: &[usize], ends: &[usize], steps: &[usize], shape: &[usize]) -> Result<Value<P>> {
+    pub async fn slice(
+        &self,
+        op: u32,
+        x: &Value<P>,
+        starts: &[usize],
+        ends: &[usize],
+        steps: &[usize],
+        shape: &[usize],
+    ) -> Result<Value<P>> {
         self.local(op, &[x], shape, &|xs| tensor::slice(xs[0], starts, ends, steps)).await
     }
 
@@ -262,6 +319,16 @@ impl<'s, P: Protocol> Exec<'s, P> {
 
     /// Opens a result to the parties in `to`; `None` for the others.
     pub async fn reveal(&self, op: u32, x: &Value<P>, to: &[Party]) -> Result<Option<RingTensor>> {
-        self.measured(op, async |cx| self.protocol().reveal(cx, &self.secret(x), to).await).await
+        self.reveal_from(self.depth(), op, x, to).await
+    }
+
+    /// Opens several results at once, in the rounds of one.
+    pub async fn reveal_all(&self, results: &[(u32, &Value<P>, &[Party])]) -> Result<Vec<Option<RingTensor>>> {
+        let depth = self.depth();
+        futures_util::future::try_join_all(results.iter().map(|(op, x, to)| self.reveal_from(depth, *op, x, to))).await
+    }
+
+    async fn reveal_from(&self, depth: u32, op: u32, x: &Value<P>, to: &[Party]) -> Result<Option<RingTensor>> {
+        self.measured_from(depth, op, async |cx| self.protocol().reveal(cx, &self.secret(x), to).await).await
     }
 }

@@ -48,7 +48,12 @@ impl<P: Protocol> Protocol for Priced<P> {
         x
     }
 
-    fn linear(&self, _: &[&Vec<usize>], shape: &[usize], _: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync)) -> Vec<usize> {
+    fn linear(
+        &self,
+        _: &[&Vec<usize>],
+        shape: &[usize],
+        _: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync),
+    ) -> Vec<usize> {
         shape.to_vec()
     }
 

@@ -28,10 +28,21 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     fn new(env: Env) -> Result<Self>;
 
     /// Shares a tensor that `owner` knows. `value` is `Some` at the owner and `None` elsewhere.
-    fn input(&self, cx: &Cx<'_>, owner: Party, shape: &[usize], value: Option<RingTensor>) -> impl Future<Output = Result<Self::Secret>> + Send;
+    fn input(
+        &self,
+        cx: &Cx<'_>,
+        owner: Party,
+        shape: &[usize],
+        value: Option<RingTensor>,
+    ) -> impl Future<Output = Result<Self::Secret>> + Send;
 
     /// Opens a secret to the parties in `to`; the others get `None`.
-    fn reveal(&self, cx: &Cx<'_>, x: &Self::Secret, to: &[Party]) -> impl Future<Output = Result<Option<RingTensor>>> + Send;
+    fn reveal(
+        &self,
+        cx: &Cx<'_>,
+        x: &Self::Secret,
+        to: &[Party],
+    ) -> impl Future<Output = Result<Option<RingTensor>>> + Send;
 
     /// The shape of a secret.
     fn shape<'s>(&self, x: &'s Self::Secret) -> &'s [usize];
@@ -39,7 +50,12 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     /// Applies a public linear map over the ring to secrets, without communication. `f` must be linear in all its
     /// arguments together, and yield `shape`. Additions, reshaping, transposes, padding with zero, concatenation,
     /// average pooling and gathers are all this one method.
-    fn linear(&self, xs: &[&Self::Secret], shape: &[usize], f: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync)) -> Self::Secret;
+    fn linear(
+        &self,
+        xs: &[&Self::Secret],
+        shape: &[usize],
+        f: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync),
+    ) -> Self::Secret;
 
     /// Adds a public tensor of the same shape, without communication.
     fn add_public(&self, x: &Self::Secret, c: &RingTensor) -> Self::Secret;
@@ -51,19 +67,36 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     fn prepare(&self, cx: &Cx<'_>, w: &Self::Secret) -> impl Future<Output = Result<Self::Weights>> + Send;
 
     /// Matrix product or convolution. Fraction bits add; the result is not scaled down.
-    fn bilinear(&self, cx: &Cx<'_>, kind: &Bilinear, x: &Self::Secret, w: &Self::Weights) -> impl Future<Output = Result<Self::Secret>> + Send;
+    fn bilinear(
+        &self,
+        cx: &Cx<'_>,
+        kind: &Bilinear,
+        x: &Self::Secret,
+        w: &Self::Weights,
+    ) -> impl Future<Output = Result<Self::Secret>> + Send;
 
     /// Elementwise product of two secrets of one shape. Fraction bits add; the result is not scaled down.
-    fn mul(&self, cx: &Cx<'_>, x: &Self::Secret, y: &Self::Secret) -> impl Future<Output = Result<Self::Secret>> + Send;
+    fn mul(&self, cx: &Cx<'_>, x: &Self::Secret, y: &Self::Secret)
+    -> impl Future<Output = Result<Self::Secret>> + Send;
 
     /// Divides by `2^shift` with the stated rounding.
-    fn scale_down(&self, cx: &Cx<'_>, x: &Self::Secret, spec: ScaleDown) -> impl Future<Output = Result<Self::Secret>> + Send;
+    fn scale_down(
+        &self,
+        cx: &Cx<'_>,
+        x: &Self::Secret,
+        spec: ScaleDown,
+    ) -> impl Future<Output = Result<Self::Secret>> + Send;
 
     /// Whether each element is at least zero, for |x| < 2^(k-2).
     fn drelu(&self, cx: &Cx<'_>, x: &Self::Secret) -> impl Future<Output = Result<Self::Bits>> + Send;
 
     /// Each of `xs` where the bit is one, zero elsewhere; all products travel in one round.
-    fn mux(&self, cx: &Cx<'_>, bits: &Self::Bits, xs: &[&Self::Secret]) -> impl Future<Output = Result<Vec<Self::Secret>>> + Send;
+    fn mux(
+        &self,
+        cx: &Cx<'_>,
+        bits: &Self::Bits,
+        xs: &[&Self::Secret],
+    ) -> impl Future<Output = Result<Vec<Self::Secret>>> + Send;
 
     /// max(x, 0), for |x| < 2^(k-2).
     fn relu(&self, cx: &Cx<'_>, x: &Self::Secret) -> impl Future<Output = Result<Self::Secret>> + Send {
@@ -75,7 +108,12 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     }
 
     /// max(x, 0) scaled down. A backend that compares and truncates at once overrides this.
-    fn relu_scale_down(&self, cx: &Cx<'_>, x: &Self::Secret, spec: ScaleDown) -> impl Future<Output = Result<Self::Secret>> + Send {
+    fn relu_scale_down(
+        &self,
+        cx: &Cx<'_>,
+        x: &Self::Secret,
+        spec: ScaleDown,
+    ) -> impl Future<Output = Result<Self::Secret>> + Send {
         async move {
             let y = self.relu(cx, x).await?;
             self.scale_down(cx, &y, spec).await
@@ -83,15 +121,27 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     }
 
     /// The maximum of each window of `x` `[N, C, spatial..]`; places outside the tensor take no part.
-    fn max_pool(&self, cx: &Cx<'_>, x: &Self::Secret, window: &Window) -> impl Future<Output = Result<Self::Secret>> + Send {
+    fn max_pool(
+        &self,
+        cx: &Cx<'_>,
+        x: &Self::Secret,
+        window: &Window,
+    ) -> impl Future<Output = Result<Self::Secret>> + Send {
         async move {
-            let segments = max_pool_segments(self.shape(x), window).map_err(|source| ProtocolError::Window { op: cx.op, source })?;
+            let segments = max_pool_segments(self.shape(x), window)
+                .map_err(|source| ProtocolError::Window { op: cx.op, source })?;
             max_tree(self, cx, x, segments, Selection::Value).await
         }
     }
 
     /// The index of the first maximum along `axis`, as an integer tensor (0 fraction bits); `keepdims` keeps the axis with extent 1.
-    fn arg_max(&self, cx: &Cx<'_>, x: &Self::Secret, axis: usize, keepdims: bool) -> impl Future<Output = Result<Self::Secret>> + Send {
+    fn arg_max(
+        &self,
+        cx: &Cx<'_>,
+        x: &Self::Secret,
+        axis: usize,
+        keepdims: bool,
+    ) -> impl Future<Output = Result<Self::Secret>> + Send {
         async move { max_tree(self, cx, x, arg_max_segments(self.shape(x), axis, keepdims), Selection::Index).await }
     }
 }
@@ -121,8 +171,15 @@ impl Bilinear {
     pub fn output_shape(&self, op: u32, x: &[usize], w: &[usize]) -> Result<Vec<usize>> {
         match (self, x, w) {
             (Bilinear::MatMul, &[m, k], &[inner, n]) if k == inner => Ok(vec![m, n]),
-            (Bilinear::MatMul, ..) => Err(ProtocolError::Shape { op, what: "second operand of the matrix product", expected: vec![x.last().copied().unwrap_or(0), 0], found: w.to_vec() }),
-            (Bilinear::Conv(spec), ..) => spec.output_shape(x, w).map_err(|source| ProtocolError::Window { op, source }),
+            (Bilinear::MatMul, ..) => Err(ProtocolError::Shape {
+                op,
+                what: "second operand of the matrix product",
+                expected: vec![x.last().copied().unwrap_or(0), 0],
+                found: w.to_vec(),
+            }),
+            (Bilinear::Conv(spec), ..) => {
+                spec.output_shape(x, w).map_err(|source| ProtocolError::Window { op, source })
+            }
         }
     }
 }

@@ -64,7 +64,8 @@ struct Level {
 /// Pairs neighbours in every segment and renumbers the segments: winners first, in order, then the values that had no partner.
 fn level(members: &mut [Vec<u32>]) -> Level {
     let n_pairs: usize = members.iter().map(|m| m.len() / 2).sum();
-    let mut level = Level { left: Vec::with_capacity(n_pairs), right: Vec::with_capacity(n_pairs), passing: Vec::new() };
+    let mut level =
+        Level { left: Vec::with_capacity(n_pairs), right: Vec::with_capacity(n_pairs), passing: Vec::new() };
     for segment in members {
         let mut next = Vec::with_capacity(segment.len().div_ceil(2));
         for pair in segment.chunks(2) {
@@ -116,16 +117,20 @@ fn combine<P: Protocol>(p: &P, terms: &[&P::Secret], signs: &[bool]) -> P::Secre
 
 fn concat<P: Protocol>(p: &P, parts: &[&P::Secret]) -> P::Secret {
     let len = parts.iter().map(|x| p.shape(x)[0]).sum();
-    p.linear(parts, &[len], &|xs| {
-        tensor::concat(xs, 0)
-    })
+    p.linear(parts, &[len], &|xs| tensor::concat(xs, 0))
 }
 
 /// Reduces each segment to its largest member, or to that member's index in the segment.
 ///
 /// With a left of b in the segment, d = a - b and bit = [d >= 0], the winner is b + bit * d; on ties the left one
 /// wins, so the index is that of the first maximum. The depth is ceil(log2 of the largest segment) comparisons.
-pub(crate) async fn max_tree<P: Protocol>(p: &P, cx: &Cx<'_>, x: &P::Secret, segments: Segments, selection: Selection) -> Result<P::Secret> {
+pub(crate) async fn max_tree<P: Protocol>(
+    p: &P,
+    cx: &Cx<'_>,
+    x: &P::Secret,
+    segments: Segments,
+    selection: Selection,
+) -> Result<P::Secret> {
     let Segments { mut members, shape } = segments;
     if let Some(index) = members.iter().position(Vec::is_empty) {
         return Err(ProtocolError::EmptyMaximum { op: cx.op, index });

@@ -20,6 +20,13 @@ pub struct Simulation {
     pub audit: Option<Arc<treville_prg::Audit>>,
 }
 
+/// How one party ended.
+struct Ended<T, E> {
+    result: Result<T, E>,
+    /// Whether another party had ended the session before.
+    echo: bool,
+}
+
 impl Simulation {
     /// A session over `ring` with fresh randomness and without observers.
     pub fn new(ring: RingBits) -> Self {
@@ -35,7 +42,10 @@ impl Simulation {
     ///
     /// # Errors
     /// The error that ended the session. Of several the one that is not about the others' end.
-    pub fn run<P: Protocol, T: Send, E: From<ProtocolError> + Send>(&self, program: impl AsyncFn(Party, Session<P>) -> Result<T, E> + Sync) -> Result<Vec<T>, E> {
+    pub fn run<P: Protocol, T: Send, E: From<ProtocolError> + Send>(
+        &self,
+        program: impl AsyncFn(Party, Session<P>) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
         self.run_over(|transport| Arc::new(transport) as Arc<dyn Transport>, program)
     }
 
@@ -51,22 +61,24 @@ impl Simulation {
         let results = self.results_over(wrap, program)?;
         let mut values = Vec::new();
         let mut first: Option<(bool, E)> = None;
-        for (result, echo) in results {
+        for Ended { result, echo } in results {
             match result {
                 Ok(value) => values.push(value),
-                Err(error) if first.as_ref().is_none_or(|(first_is_echo, _)| *first_is_echo && !echo) => first = Some((echo, error)),
+                Err(error) if first.as_ref().is_none_or(|(first_is_echo, _)| *first_is_echo && !echo) => {
+                    first = Some((echo, error))
+                }
                 Err(_) => {}
             }
         }
         first.map_or(Ok(values), |(_, error)| Err(error))
     }
 
-    /// Each party's own result, and whether its session was ended by another party.
+    /// How each party ended.
     fn results_over<P: Protocol, T: Send, E: From<ProtocolError> + Send>(
         &self,
         wrap: impl Fn(MemoryTransport) -> Arc<dyn Transport> + Sync,
         program: impl AsyncFn(Party, Session<P>) -> Result<T, E> + Sync,
-    ) -> Result<Vec<(Result<T, E>, bool)>, E> {
+    ) -> Result<Vec<Ended<T, E>>, E> {
         let n = P::info().roles.len();
         let mesh = match self.seed {
             Some(seed) => memory::mesh_seeded(n, seed),
@@ -79,23 +91,28 @@ impl Simulation {
                 Ok(session) => session,
                 Err(error) => {
                     let ended = transport.abort(NetError::Config { what: error.public_reason() });
-                    return (Err(error.into()), matches!(ended, NetError::Aborted { .. }));
+                    return Ended { result: Err(error.into()), echo: matches!(ended, NetError::Aborted { .. }) };
                 }
             };
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => {
                     let ended = transport.abort(NetError::Config { what: format!("no runtime: {error}") });
-                    return (Err(ProtocolError::Net(ended).into()), false);
+                    return Ended { result: Err(ProtocolError::Net(ended).into()), echo: false };
                 }
             };
             let result = runtime.block_on(program(transport.me(), session));
-            let ended = result.is_err().then(|| transport.abort(NetError::Config { what: "a party's program has ended with an error".into() }));
-            (result, matches!(ended, Some(NetError::Aborted { .. })))
+            let ended = result.is_err().then(|| {
+                transport.abort(NetError::Config { what: "a party's program has ended with an error".into() })
+            });
+            Ended { result, echo: matches!(ended, Some(NetError::Aborted { .. })) }
         };
         Ok(std::thread::scope(|scope| {
             let threads: Vec<_> = mesh.into_iter().map(|transport| scope.spawn(|| party(transport))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
         }))
     }
 }

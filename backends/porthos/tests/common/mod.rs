@@ -1,5 +1,10 @@
 //! Three parties over memory with fixed seeds, and edge-weighted values.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "a module of several test binaries, each of which uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "a module of several test binaries, each of which uses a part of it"
+)]
 
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +33,11 @@ pub async fn input(exec: &Exec<'_>, op: u32, me: Party, owner: Party, value: &Ri
 /// Shares the tensors (from client and server in turn), runs `body` on them, and opens what it returns.
 ///
 /// Operations 0..100 are inputs, 100.. belong to the body, 1000 opens the result.
-pub fn compute(seed: u8, inputs: &[&RingTensor], body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<Value> + Sync) -> Result<RingTensor> {
+pub fn compute(
+    seed: u8,
+    inputs: &[&RingTensor],
+    body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<Value> + Sync,
+) -> Result<RingTensor> {
     let mut results = three_parties(seed, async |me, session| {
         let exec = session.inference(0);
         let mut values = Vec::new();
@@ -105,7 +114,10 @@ pub struct Tap {
 
 impl Tap {
     /// Wraps transports; all note in the same log.
-    pub fn new(log: &Arc<Mutex<Vec<Message>>>, alter: fn(&mut Message)) -> impl Fn(MemoryTransport) -> Arc<dyn Transport> + Sync {
+    pub fn wrap(
+        log: &Arc<Mutex<Vec<Message>>>,
+        alter: fn(&mut Message),
+    ) -> impl Fn(MemoryTransport) -> Arc<dyn Transport> + Sync {
         move |inner| Arc::new(Tap { inner, log: log.clone(), alter })
     }
 }

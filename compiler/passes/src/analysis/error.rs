@@ -1,7 +1,7 @@
 //! The bound on what roundings that are not exact can change: the annotation `err`.
 
 use treville_hlil::Weights;
-use treville_ir::{Attr, Func, Op, ValueId};
+use treville_ir::{ArgKind, Attr, Func, Op, ValueId};
 use treville_llil::Llil;
 use treville_ring::{RingTensor, encode};
 
@@ -41,7 +41,11 @@ fn bound(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, err: &dyn Fn(usize
         "add" | "sub" => Some(err(0)? + err(1)?),
         "neg" | "relu" | "max_pool" | "reshape" | "transpose" | "pad" | "slice" => err(0),
         "concat" => (0..op.operands.len()).map(err).try_fold(0.0, |max: f64, e| Some(max.max(e?))),
-        "avg_pool" => Some(err(0)? * 2f64.powi(int("divisor_frac"))),
+        // The count times its rounded reciprocal is at most half a count above 2^divisor_frac.
+        "avg_pool" => {
+            let taps: i64 = op.attrs.get("kernel").and_then(Attr::as_ints)?.iter().product();
+            Some(err(0)? * (2f64.powi(int("divisor_frac")) + taps as f64 / 2.0))
+        }
         "scale_up" => Some(err(0)? * 2f64.powi(int("shift"))),
         "scale_down" => {
             let exact = matches!(op.attrs.get("rounding"), Some(Attr::Str(r)) if r == "exact");
@@ -51,23 +55,43 @@ fn bound(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, err: &dyn Fn(usize
         "matmul" | "conv" | "mul" if err(0)? == 0.0 && err(1)? == 0.0 => Some(0.0),
         "matmul" | "conv" if err(1)? == 0.0 => Some(err(0)? * greatest_sum(func, weights, op)?),
         "mul" => {
-            let magnitude =
-                |i: usize| Some(range::of(func, op.operands[i])?.scaled(func.ty(op.operands[i]).elem.fixed()?.frac));
             let (e0, e1) = (err(0)?, err(1)?);
-            let cross = |e: f64, other: usize| if e == 0.0 { Some(0.0) } else { Some(e * magnitude(other)?) };
+            let cross = |e: f64, other: usize| match e {
+                0.0 => Some(0.0),
+                e => Some(e * magnitude(func, weights, op.operands[other])?),
+            };
             Some(cross(e0, 1)? + cross(e1, 0)? + e0 * e1)
         }
         _ => None,
     }
 }
 
+/// The greatest magnitude of a value, as an integer: of a weight or constant by its elements, of another value by its range.
+fn magnitude(func: &Func<Llil>, weights: &Weights, value: ValueId) -> Option<f64> {
+    if let Some(encoded) = encoded_weight(func, weights, value) {
+        let ring = func.ty(value).elem.ring();
+        return Some(encoded.iter().map(|v| ring.to_signed(*v).unsigned_abs() as f64).fold(0.0, f64::max));
+    }
+    match func.defining_op(value) {
+        Some((_, op)) if op.def.mnemonic == "constant" => {
+            Some(op.attrs.get("value")?.as_ints()?.iter().map(|v| v.unsigned_abs() as f64).fold(0.0, f64::max))
+        }
+        _ => Some(range::of(func, value)?.scaled(func.ty(value).elem.fixed()?.frac)),
+    }
+}
+
 /// The greatest sum of magnitudes of the weights that one element of the result multiplies by.
 fn greatest_sum(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>) -> Option<f64> {
-    let arg = func.as_arg(op.operands[1])?;
-    let ty = arg.ty.elem.fixed()?;
-    let encoded: RingTensor = encode(&weights.get(&arg.name).ok()?, ty.frac, ty.ring).ok()?;
-    let magnitude = |v: &u64| ty.ring.to_signed(*v).unsigned_abs() as f64;
+    let encoded = encoded_weight(func, weights, op.operands[1])?;
+    let ring = func.ty(op.operands[1]).elem.ring();
+    let magnitude = |v: &u64| ring.to_signed(*v).unsigned_abs() as f64;
     // Outputs are the columns of a matrix and the first axis of a filter.
     let axis = ndarray::Axis(if op.def.mnemonic == "matmul" { 1 } else { 0 });
     Some(encoded.axis_iter(axis).map(|w| w.iter().map(magnitude).sum()).fold(0.0, f64::max))
+}
+
+fn encoded_weight(func: &Func<Llil>, weights: &Weights, value: ValueId) -> Option<RingTensor> {
+    let arg = func.as_arg(value).filter(|arg| arg.kind == ArgKind::Weight)?;
+    let ty = arg.ty.elem.fixed()?;
+    encode(&weights.get(&arg.name).ok()?, ty.frac, ty.ring).ok()
 }

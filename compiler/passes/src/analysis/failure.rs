@@ -1,6 +1,6 @@
 //! The probability that an inference goes wrong: the sum of what each ScaleDown with `local` rounding can garble.
 
-use treville_ir::{Func, OpId};
+use treville_ir::{Diagnostic, Func, OpId};
 use treville_llil::{Llil, RoundingMode};
 
 use super::range;
@@ -23,6 +23,23 @@ pub struct Failure {
     pub nodes: Vec<NodeFailure>,
     /// log2 of the sum over the nodes; minus infinity where nothing can fail.
     pub log2: f64,
+}
+
+impl Failure {
+    /// Refuses a bound above `2^max_log2`; the nodes that contribute most are named.
+    pub fn refusal(&self, max_log2: f64) -> Option<Diagnostic> {
+        if self.log2 <= max_log2 {
+            return None;
+        }
+        let message = format!("an inference goes wrong with probability up to 2^{:.1}; 2^{max_log2:.1} is allowed", self.log2);
+        let mut worst: Vec<&NodeFailure> = self.nodes.iter().collect();
+        worst.sort_by(|a, b| b.log2.total_cmp(&a.log2));
+        let refusal = worst.iter().take(3).fold(Diagnostic::error("E0602", message), |d, node| {
+            d.at_node(&node.loc, format!("up to 2^{:.1} here", node.log2))
+        });
+        let help = format!("a smaller --scale, calibration data of a smaller range (--calibrate), or --max-failure 2^{:.0}", self.log2.ceil());
+        Some(refusal.with_help(help))
+    }
 }
 
 /// Bounds the probability that a ScaleDown goes wrong in its top bits, under the annotated ranges.

@@ -5,6 +5,7 @@ use treville_ir::{Diagnostic, Func};
 use treville_llil::{Exact, Llil, evaluate};
 
 use super::calibrate::{CalibrateError, Sample, calibrate};
+use super::failure::failure_bound;
 use super::range;
 use crate::hlil_to_llil;
 use crate::{Module, Options, PassError, decode_results, encode_inputs, encode_weights, run_passes};
@@ -16,14 +17,14 @@ pub const SCALES: std::ops::RangeInclusive<u8> = 4..=24;
 pub const EXTRA_BITS: u8 = 2;
 
 /// The error that a scale may make, as a share of the spread of the float results: few samples decide little, errors show early.
-pub const MAX_RELATIVE_ERROR: f64 = 1.0 / 32.0;
+pub const MAX_RELATIVE_ERROR: f64 = 1.0 / 1024.0;
 
 /// What a program does at one scale.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScaleRow {
     /// The fraction bits.
     pub scale: u8,
-    /// Whether all ranges fit, and every sample could be evaluated.
+    /// Whether all ranges and the failure bound fit, and every sample could be evaluated.
     pub fits: bool,
     /// Samples with the decision of the float program.
     pub agreeing: usize,
@@ -67,6 +68,7 @@ pub enum ScaleError {
 /// ([`MAX_RELATIVE_ERROR`]), plus [`EXTRA_BITS`] as far as they fit. Where no scale agrees on every sample, the one with the most
 /// agreement is taken instead, of equal ones the smallest.
 ///
+/// A scale at which an inference fails with a probability above `2^max_failure_log2` does not fit.
 /// `func` is the program after the HLIL passes; `labels` are the right decisions, one a sample, and only reported.
 ///
 /// # Errors
@@ -77,6 +79,7 @@ pub fn search_scale(
     samples: &[Sample],
     labels: Option<&[i64]>,
     options: &Options,
+    max_failure_log2: f64,
 ) -> Result<ScaleSearch, ScaleError> {
     let float = calibrate(func, weights, samples)?;
     let mut func = func.clone();
@@ -90,7 +93,7 @@ pub fn search_scale(
         let module = Module::Hlil(func.clone(), weights.clone());
         let lowered = run_passes("hlil-to-llil,llil-default", module, &Options { scale, ..options.clone() });
         let fixed = match lowered {
-            Ok(module) => run_fixed(&module, samples),
+            Ok(module) => run_fixed(&module, samples, max_failure_log2),
             // What is unsupported at one scale is so at all; the rest is want of bits.
             Err(PassError::Refused { diagnostics, .. })
                 if diagnostics.iter().all(|d| d.code != hlil_to_llil::UNSUPPORTED) =>
@@ -136,9 +139,10 @@ fn choose(rows: &[ScaleRow], n_samples: usize, max_abs_err: f64) -> Option<u8> {
     fitting.iter().map(|row| row.scale).filter(|scale| (base..=base + EXTRA_BITS).contains(scale)).max()
 }
 
-fn run_fixed(module: &Module, samples: &[Sample]) -> Result<Vec<Vec<Tensor>>, Vec<Diagnostic>> {
+fn run_fixed(module: &Module, samples: &[Sample], max_failure_log2: f64) -> Result<Vec<Vec<Tensor>>, Vec<Diagnostic>> {
     let func: &Func<Llil> = module.llil().expect("invariant: hlil-to-llil makes LLIL");
-    let misfits = range::misfits(func);
+    let mut misfits = range::misfits(func);
+    misfits.extend(failure_bound(func).refusal(max_failure_log2));
     if !misfits.is_empty() {
         return Err(misfits);
     }

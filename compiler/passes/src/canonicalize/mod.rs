@@ -1,6 +1,6 @@
 //! `canonicalize`: one form for what can be written in several.
 //!
-//! The function is built anew through [`Builder::emit`], which tries the rules on every op before it appends it; a rule builds its
+//! The function is built anew through `Builder::emit`, which tries the rules on every op before it appends it; a rule builds its
 //! replacement through `emit` as well. Transposes sink towards the results until they meet their inverse, so the layout changes that
 //! TensorFlow's NHWC convolutions arrive with vanish between them. Where an op joins a transposed value and a weight, the weight takes the
 //! inverse transpose, which `hlil-fold-constants` computes once.

@@ -1,13 +1,13 @@
 //! Calibration, ranges, failure bounds, and the scale search.
 
 use treville_ir::{ArgKind, Attr, Listing, attrs, render};
-use treville_llil::RoundingMode;
+use treville_llil::{Exact, Local, Probabilistic, Rounding, RoundingMode};
 use treville_passes::analysis::{
-    calibrate::calibrate, failure::failure_bound, range, range::Range, scale::search_scale,
+    calibrate::calibrate, error::annotate_err, failure::failure_bound, range, range::Range, scale::search_scale,
 };
 use treville_passes::{Module, Options, run_passes};
 
-use crate::net::{Net, Random, passes, run, sample};
+use crate::net::{self, Net, Random, passes, run, sample};
 
 fn classifier(gain: f64) -> Module {
     let mut net = Net::new(8);
@@ -124,16 +124,47 @@ fn the_bound_holds_in_simulation() {
     let module = calibrated(classifier(1.0), &options);
     let bound = failure_bound(module.llil().unwrap()).log2.exp2();
     let x = sample(&module, 3);
-    let exact = crate::net::run_ring(&module, &x, &mut treville_llil::Exact);
+    let exact = net::run_ring(&module, &x, &mut Exact);
     let ring = options.ring;
     let n_runs = 2000;
     let fails = |seed: u64| {
-        let local = crate::net::run_ring(&module, &x, &mut treville_llil::Local(seed));
+        let local = net::run_ring(&module, &x, &mut Local(seed));
         local[0].iter().zip(&exact[0]).any(|(a, b)| ring.to_signed(ring.wrap(a.wrapping_sub(*b))).abs() > 64)
     };
     let n_failures = (0..n_runs).filter(|seed| fails(*seed)).count();
     let rate = n_failures as f64 / n_runs as f64;
     assert!(rate <= bound && rate > bound / 100.0, "rate {rate}, bound {bound}");
+}
+
+/// What simulated shares and random roundings change stays within the annotated bound, and the bound is not idle.
+#[test]
+fn errors_of_rounding_stay_within_their_bound() {
+    let (mut n_bounded, mut tightest) = (0, 0.0f64);
+    for seed in 0..100 {
+        let options = Options { scale: 10, rounding: RoundingMode::Local, ..Options::default() };
+        let Module::Hlil(mut func, weights) = passes("hlil-default", net::random(seed)) else { panic!() };
+        let sample = sample(&Module::Hlil(func.clone(), weights.clone()), seed);
+        calibrate(&func, &weights, std::slice::from_ref(&sample)).unwrap().annotate(&mut func);
+        let mut module = run_passes("hlil-to-llil,llil-default", Module::Hlil(func, weights), &options).unwrap();
+        let Module::Llil(func, weights) = &mut module else { panic!() };
+        let bounds = annotate_err(func, weights);
+        func.verify().unwrap();
+        let exact = net::run_ring(&module, &sample, &mut Exact);
+        let others: [&mut dyn Rounding; 2] = [&mut Local(seed), &mut Probabilistic(seed)];
+        for results in others.map(|rounding| net::run_ring(&module, &sample, rounding)) {
+            for ((exact, other), bound) in exact.iter().zip(&results).zip(&bounds) {
+                let error = exact.iter().zip(other).map(|(a, b)| (a.wrapping_sub(*b) as i64).abs()).max().unwrap();
+                let Some(bound) = bound else { continue };
+                assert!(error as f64 <= *bound, "seed {seed}: error {error}, bound {bound}");
+                n_bounded += 1;
+                tightest = tightest.max(if *bound > 1.0 { error as f64 / bound } else { 0.0 });
+            }
+        }
+    }
+    assert!(
+        n_bounded >= 390 && tightest > 0.3,
+        "{n_bounded} results of 400 bounded, the nearest at {tightest} of its bound"
+    );
 }
 
 #[test]
@@ -142,7 +173,7 @@ fn the_search_finds_a_scale_that_decides_as_float_does() {
     let module = Module::Hlil(func.clone(), weights.clone());
     let samples: Vec<_> = (100..140).map(|seed| sample(&module, seed)).collect();
     let labels: Vec<i64> = (0..40).map(|i| Random(i).below(4) as i64).collect();
-    let search = search_scale(&func, &weights, &samples, Some(&labels), &Options::default()).unwrap();
+    let search = search_scale(&func, &weights, &samples, Some(&labels), &Options::default(), 0.0).unwrap();
     assert_eq!(search.rows.iter().map(|row| row.scale).collect::<Vec<_>>(), (4..=24).collect::<Vec<_>>());
     let chosen = search.rows.iter().find(|row| row.scale == search.scale).unwrap();
     assert_eq!((chosen.agreeing, chosen.fits, chosen.correct), (40, true, search.float_correct));
@@ -153,14 +184,35 @@ fn the_search_finds_a_scale_that_decides_as_float_does() {
 }
 
 #[test]
+fn the_search_stays_below_the_failure_bound() {
+    let Module::Hlil(func, weights) = passes("hlil-default", classifier(1.0)) else { panic!() };
+    let samples = [sample(&Module::Hlil(func.clone(), weights.clone()), 1)];
+    let options = Options { rounding: treville_llil::RoundingMode::Local, ..Options::default() };
+    let free = search_scale(&func, &weights, &samples, None, &options, 0.0).unwrap();
+    assert!(free.rows.iter().all(|row| row.fits));
+    let bound_at = |scale: u8| {
+        let mut func = func.clone();
+        treville_passes::analysis::calibrate::calibrate(&func, &weights, &samples).unwrap().annotate(&mut func);
+        let module = Module::Hlil(func, weights.clone());
+        let lowered = treville_passes::run_passes("hlil-to-llil,llil-default", module, &Options { scale, ..options.clone() }).unwrap();
+        treville_passes::analysis::failure::failure_bound(lowered.llil().unwrap()).log2
+    };
+    let smaller = free.scale - 1;
+    let bound = bound_at(smaller);
+    let bounded = search_scale(&func, &weights, &samples, None, &options, bound).unwrap();
+    assert_eq!(bounded.scale, smaller, "the failure bound of {smaller} is 2^{bound:.1}");
+    assert!(bounded.rows.iter().all(|row| row.fits == (row.scale <= smaller)), "{:?}", bounded.rows);
+}
+
+#[test]
 fn the_search_stays_below_what_the_ranges_allow() {
     let Module::Hlil(func, weights) = passes("hlil-default", classifier(1e9)) else { panic!() };
     let samples = [sample(&Module::Hlil(func.clone(), weights.clone()), 1)];
-    let search = search_scale(&func, &weights, &samples, None, &Options::default()).unwrap();
+    let search = search_scale(&func, &weights, &samples, None, &Options::default(), 0.0).unwrap();
     assert!(!search.rows.last().unwrap().fits);
     assert!(search.rows.iter().find(|row| row.scale == search.scale).unwrap().fits);
     let Module::Hlil(func, weights) = passes("hlil-default", classifier(1e18)) else { panic!() };
-    let error = search_scale(&func, &weights, &samples, None, &Options::default()).unwrap_err();
+    let error = search_scale(&func, &weights, &samples, None, &Options::default(), 0.0).unwrap_err();
     assert!(
         matches!(error, treville_passes::analysis::scale::ScaleError::NoFit { diagnostics } if !diagnostics.is_empty())
     );

@@ -1,6 +1,6 @@
 //! `canonicalize`
 
-use treville_ir::attrs;
+use treville_ir::{ValueId, attrs};
 
 use crate::net::{self, Net, assert_near, count, passes, run, sample};
 
@@ -17,6 +17,68 @@ fn keeps_the_meaning_of_random_networks() {
         assert_eq!(again.to_string(), after.to_string(), "seed {seed}: not idempotent");
     }
     assert!(n_transposes.1 < n_transposes.0, "{n_transposes:?}");
+}
+
+/// Every permutation above every op that lets transposes through; those that move the axes that the op treats specially stay above it.
+#[test]
+fn every_permutation_sinks_past_every_op() {
+    type Op = fn(&mut Net, ValueId) -> ValueId;
+    let ops: [(&str, Op, usize); 12] = [
+        ("arg_max", |net, x| net.op("arg_max", &[x], attrs! { axis: 2, keepdims: false }), 23),
+        ("arg_max", |net, x| net.op("arg_max", &[x], attrs! { axis: 1, keepdims: true }), 23),
+        ("reduce_mean", |net, x| net.op("reduce_mean", &[x], attrs! { axes: [0, 3], keepdims: false }), 23),
+        ("reduce_mean", |net, x| net.op("reduce_mean", &[x], attrs! { axes: [1, 2], keepdims: true }), 23),
+        ("softmax", |net, x| net.op("softmax", &[x], attrs! { axis: 3 }), 23),
+        ("neg", |net, x| net.op("neg", &[x], attrs! {}), 23),
+        ("pad", |net, x| net.op("pad", &[x], attrs! { begin: [0, 1, 2, 3], end: [3, 0, 1, 0], value: 0.5 }), 23),
+        (
+            "slice",
+            |net, x| net.op("slice", &[x], attrs! { starts: [0, 1, 0, 1], ends: [2, 2, 2, 2], steps: [1, 1, 2, 1] }),
+            23,
+        ),
+        ("mul", |net, x| net.op("mul", &[x, x], attrs! {}), 23),
+        // Batch and channels may change places with each other, and so may spatial axes.
+        (
+            "max_pool",
+            |net, x| {
+                net.op(
+                    "max_pool",
+                    &[x],
+                    attrs! { kernel: [2, 1], strides: [1, 2], pads: [1, 0, 0, 0], dilations: [1, 1] },
+                )
+            },
+            3,
+        ),
+        (
+            "avg_pool",
+            |net, x| {
+                net.op("avg_pool", &[x], attrs! { kernel: [1, 2], strides: [1, 1], pads: [0, 0, 0, 1], dilations: [1, 1], count_include_pad: true })
+            },
+            3,
+        ),
+        // The channels stay.
+        ("batch_norm", |net, x| net.batch_norm(x, 0.5), 5),
+    ];
+    let perms: Vec<Vec<i64>> = (0..256)
+        .map(|code| (0..4).map(|i| code >> (2 * i) & 3).collect())
+        .filter(|perm: &Vec<i64>| (0..4).all(|axis| perm.contains(&axis)))
+        .collect();
+    assert_eq!(perms.len(), 24);
+    for (op, build, n_sinking) in ops {
+        let sinks = |perm: &Vec<i64>| {
+            let mut net = Net::new(3);
+            let x = net.input(&[2, 3, 4, 5]);
+            let y = net.op("transpose", &[x], attrs! { perm: perm.clone() });
+            let y = build(&mut net, y);
+            let before = net.finish(&[y]);
+            let after = passes("canonicalize", before.clone());
+            let sample = sample(&before, 1);
+            assert_near(&run(&before, &sample), &run(&after, &sample), 1e-6, &format!("{op} {perm:?}"));
+            let order: Vec<_> = after.hlil().unwrap().ops().map(|(_, op)| op.def.mnemonic).collect();
+            order[0] == op && order[1..].iter().all(|other| *other == "transpose") && *perm != [0, 1, 2, 3]
+        };
+        assert_eq!(perms.iter().filter(|perm| sinks(perm)).count(), n_sinking, "{op}");
+    }
 }
 
 /// All the layout changes of a TensorFlow CNN cancel but the one at its input and the one before it is flattened.

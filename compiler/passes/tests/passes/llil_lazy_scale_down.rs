@@ -98,6 +98,46 @@ fn two_that_meet_become_one_within_one_unit() {
     assert!(offsets.iter().all(|offset| [0, 1].contains(offset)) && offsets.contains(&1), "{offsets:?}");
 }
 
+/// A sum that broadcasts both operands has more elements than they have together.
+#[test]
+fn an_outer_sum_is_not_scaled_down_as_a_whole() {
+    let mut net = Net::new(9);
+    let (x, y, w) = (net.input(&[4, 5]), net.input(&[1, 5]), net.weight(&[5, 1]));
+    let v = net.weight(&[5, 4]);
+    let (a, b) = (net.op("matmul", &[x, w], attrs! {}), net.op("matmul", &[y, v], attrs! {}));
+    let sum = net.op("add", &[a, b], attrs! {});
+    let before = passes("hlil-to-llil", net.finish(&[sum]));
+    let after = passes("llil-lazy-scale-down", before.clone());
+    assert_eq!((scaled_down(&before), scaled_down(&after)), (8, 8));
+}
+
+#[test]
+fn different_shifts_do_not_merge_but_one_after_the_other_does() {
+    let mut net = Net::new(9);
+    let x = net.input(&[1, 2, 4, 4]);
+    let a = net.conv(x, 2, 1);
+    let b = net.op("reduce_mean", &[x], attrs! { axes: [2, 3], keepdims: true });
+    let sum = net.op("add", &[a, b], attrs! {});
+    let before = passes("hlil-to-llil", net.finish(&[sum]));
+    let after = passes("llil-lazy-scale-down", before.clone());
+    assert_eq!([count(&before, "scale_down"), count(&after, "scale_down")], [2, 2]);
+
+    let mut func = treville_ir::Func::new("main");
+    let fixed = treville_llil::Fixed::new(64, 30, treville_llil::Secrecy::Secret).unwrap();
+    let ty = treville_ir::TensorType::new([64], treville_llil::Elem::Fixed(fixed));
+    let mut x = func.add_arg(treville_ir::Arg::new("x", ty, "client", treville_ir::ArgKind::Input));
+    for (shift, rounding) in [(3, "exact"), (5, "exact"), (2, "local"), (4, "local")] {
+        x = func.push1("scale_down", &[x], attrs! { shift: shift, rounding: rounding }, "n").unwrap();
+    }
+    func.set_results(vec![treville_ir::FuncResult::new(x, "y", "client")]);
+    let before = Module::Llil(func, Default::default());
+    let after = passes("llil-lazy-scale-down", before.clone());
+    let shifts: Vec<_> = after.llil().unwrap().ops().map(|(_, op)| op.attrs["shift"].as_int().unwrap()).collect();
+    assert_eq!(shifts, [8, 6]);
+    let sample = sample(&before, 1);
+    assert_eq!(run(&before, &sample), run(&after, &sample));
+}
+
 #[test]
 fn a_value_with_two_users_is_scaled_down_where_it_is() {
     let mut net = Net::new(1);
