@@ -227,7 +227,7 @@ impl<'a> Emitter<'a> {
                 Some(arg) => format!("&w.{}", self.fields[&arg].plain),
                 None => format!("&{}", self.name(result.value)),
             };
-            let _ = writeln!(out, "            ({op}, {source}, &[{}]),", to.join(", "));
+            let _ = writeln!(out, "            ({op}, {source}, &[{}][..]),", to.join(", "));
         }
         *out += "        ])\n        .await\n    }\n";
     }

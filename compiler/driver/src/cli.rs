@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// List the compiler's passes.
     Passes(ListArgs),
     /// List the operations of both dialects.
-    Ops(ListArgs),
+    Ops(OpsArgs),
     /// List the protocol backends.
     Backends(ListArgs),
     /// Make and show the parties' keys and certificates.
@@ -262,6 +262,15 @@ pub(crate) struct ListArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OpsArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+    /// Print a dialect (`hlil` or `llil`) as IRDL, for `mlir-opt --irdl-file=`.
+    #[arg(long, value_name = "DIALECT")]
+    pub(crate) irdl: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -1,11 +1,11 @@
 //! One function for each command: options in, text for stdout out.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use treville_hlil::Hlil;
-use treville_ir::Dialect;
+use treville_ir::{Dialect, irdl};
 use treville_llil::{Exact, Llil};
 use treville_net::Shape;
 use treville_party::{Array, RunReport, read_inputs, write_npy};
@@ -21,7 +21,7 @@ use crate::price::wire_seconds;
 use crate::run::{RunOptions, run as run_parties};
 use crate::simulate::Simulation;
 use crate::table::{bytes, probability, seconds, table};
-use crate::verify::verify;
+use crate::verify::{Accuracy, verify};
 use crate::{demo, doctor, keys, opt};
 
 /// Runs a command.
@@ -46,7 +46,12 @@ pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
         Command::Opt(args) => opt::opt(args),
         Command::Inspect(args) => inspect_command(args),
         Command::Passes(args) => Ok(passes(args.json)),
-        Command::Ops(args) => Ok(ops(args.json)),
+        Command::Ops(args) => match args.irdl.as_deref() {
+            None => Ok(ops(args.list.json)),
+            Some("hlil") => Ok(irdl::<Hlil>()),
+            Some("llil") => Ok(irdl::<Llil>()),
+            Some(other) => Err(Failure::usage(format!("there is no dialect `{other}`; there are: hlil, llil"))),
+        },
         Command::Backends(args) => Ok(backends(args.json)),
         Command::Keys(args) => match &args.command {
             KeysCommand::Init { dir, role } => keys::init(dir, role.as_deref()),
@@ -154,6 +159,7 @@ fn nodes_table(report: &RunReport, measured: bool) -> String {
 }
 
 fn run_command(args: &RunArgs) -> Result<String, Failure> {
+    check_places([&args.output, &args.report])?;
     let package = Package::open(&args.dir)?;
     let options = RunOptions {
         inputs: args.input.clone(),
@@ -170,6 +176,7 @@ fn run_command(args: &RunArgs) -> Result<String, Failure> {
 }
 
 fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
+    check_places([&args.output, &args.report])?;
     let (results, report, names) = if args.model.join("treville.json").is_file() {
         let package = Package::open(&args.model)?;
         let func = package.llil()?;
@@ -210,6 +217,7 @@ fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
 }
 
 fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
+    check_places([&args.output, &None])?;
     let model = Model::read(&args.model, &args.options)?;
     let samples = samples_of(&args.input, &model)?;
     let mut by_result: Vec<Vec<Array>> = Vec::new();
@@ -303,14 +311,15 @@ fn verify_text(v: &crate::verify::Verification) -> String {
     let percent = |x: Option<f64>| x.map_or("-".into(), |x| format!("{:.2} %", 100.0 * x));
     let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.2e}"));
     let mut text = format!("{}: {} samples, scale {}, ring {} bits\n", v.model, v.samples, v.scale, v.ring_bits);
-    text += &table(
-        &["", "top-1", "top-5"],
-        &[
-            vec!["float".into(), percent(v.float.top1), percent(v.float.top5)],
-            vec!["fixed point".into(), percent(v.fixed.top1), percent(v.fixed.top5)],
-            vec![format!("{} ({} samples)", v.backend, v.mpc_samples), percent(v.mpc.top1), percent(v.mpc.top5)],
-        ],
-    );
+    let row = |name: String, accuracy: &Accuracy| vec![name, percent(accuracy.top1), percent(accuracy.top5)];
+    let mut rows = vec![row("float".into(), &v.float), row("fixed point".into(), &v.fixed)];
+    if v.mpc_samples < v.samples {
+        rows.push(row(format!("fixed point, first {}", v.mpc_samples), &v.fixed_on_mpc_samples));
+        rows.push(row(format!("{}, first {}", v.backend, v.mpc_samples), &v.mpc));
+    } else {
+        rows.push(row(v.backend.clone(), &v.mpc));
+    }
+    text += &table(&["", "top-1", "top-5"], &rows);
     for (pair, allowed, strict) in [
         ("float and fixed point".to_string(), v.agreement.float_fixed, v.agreement.float_fixed_strict),
         (format!("fixed point and {}", v.backend), v.agreement.fixed_mpc, v.agreement.fixed_mpc_strict),
@@ -411,6 +420,15 @@ fn list<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>, as_json: bool) -> St
     }
     let width = rows.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
     rows.iter().map(|(name, summary)| format!("{name:width$}  {summary}\n")).collect()
+}
+
+/// Refuses, before any work is done, files to write whose folder does not exist.
+fn check_places(files: [&Option<PathBuf>; 2]) -> Result<(), Failure> {
+    let folders = files.into_iter().flatten().filter_map(|f| f.parent());
+    match folders.filter(|f| !f.as_os_str().is_empty()).find(|f| !f.is_dir()) {
+        Some(missing) => Err(Failure::usage(format!("{}: there is no such folder to write to", missing.display()))),
+        None => Ok(()),
+    }
 }
 
 fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Failure> {

@@ -33,6 +33,8 @@ pub struct Compiled {
     pub hlil_weights: Weights,
     /// The fixed-point program.
     pub llil: Func<Llil>,
+    /// Its weights: those of `hlil_weights`, and aliases of what is used at two scales.
+    pub llil_weights: Weights,
     /// The numbers of its operations.
     pub plan: Plan,
     /// The public facts.
@@ -123,7 +125,7 @@ pub fn compile(
         }
     };
     let lowered = run("hlil-to-llil,llil-default", Module::Hlil(hlil.clone(), hlil_weights.clone()), &options)?;
-    let Module::Llil(mut llil, _) = lowered else { unreachable!("invariant: hlil-to-llil makes LLIL") };
+    let Module::Llil(mut llil, llil_weights) = lowered else { unreachable!("invariant: hlil-to-llil makes LLIL") };
 
     let failure = failure_bound(&llil);
     let mut misfits = range::misfits(&llil);
@@ -131,7 +133,7 @@ pub fn compile(
     if !misfits.is_empty() {
         return Err(refuse(Exit::Range, &misfits));
     }
-    let bounds = annotate_err(&mut llil, &hlil_weights);
+    let bounds = annotate_err(&mut llil, &llil_weights);
     let error_bound = llil
         .results()
         .iter()
@@ -141,7 +143,7 @@ pub fn compile(
 
     let plan = Plan::new(&llil);
     let price = price(&llil, &plan, options.ring, backend)?;
-    let weights = owned_weights(&llil, &hlil_weights)?;
+    let weights = owned_weights(&llil, &llil_weights)?;
     let commitment = weights.commitment();
     let mut manifest = Manifest {
         schema: 1,
@@ -167,6 +169,7 @@ pub fn compile(
         hlil,
         hlil_weights,
         llil,
+        llil_weights,
         plan,
         manifest,
         weights,
@@ -220,12 +223,9 @@ fn ring_bits(given: &str, backend: Backend) -> Result<RingBits, Failure> {
     let bits = if given == "auto" { Some(*supported.end()) } else { given.parse().ok() };
     let bits = bits.filter(|b| supported.contains(b)).and_then(|b| RingBits::new(b).ok());
     bits.ok_or_else(|| {
-        Failure::usage(format!(
-            "--ring-bits {given}: {} supports `auto` or {} to {}",
-            backend.info().name,
-            supported.start(),
-            supported.end()
-        ))
+        let (first, last) = (supported.start(), supported.end());
+        let range = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        Failure::usage(format!("--ring-bits {given}: {} supports `auto` or {range}", backend.info().name))
     })
 }
 
@@ -239,6 +239,12 @@ fn max_failure(given: Option<&str>, default: f64) -> Result<f64, Failure> {
 
 fn pass_failure(error: &PassError, model: &Model) -> Failure {
     match error {
+        // The shapes were checked on the real-valued program: what breaks a constraint here has too many fraction bits.
+        PassError::Refused { pass: "hlil-to-llil", diagnostics } if diagnostics.iter().all(|d| d.code == "E0204") => {
+            let help = "a smaller --scale, or, where the backend has one, a wider ring (--ring-bits)";
+            let diagnostics: Vec<Diagnostic> = diagnostics.iter().map(|d| d.clone().with_help(help)).collect();
+            Failure::diagnostics(Exit::Range, &diagnostics, &model.listing, false)
+        }
         PassError::Refused { diagnostics, .. } => {
             Failure::diagnostics(Exit::Unsupported, diagnostics, &model.listing, false)
         }
@@ -273,7 +279,7 @@ fn draw_samples(model: &Model, args: &ModelArgs) -> Result<(Samples, String), Fa
         });
         let (name, (low, high)) = parsed
             .filter(|(_, (l, h))| l.is_finite() && h.is_finite() && l < h)
-            .ok_or_else(|| Failure::usage(format!("--input-range {text}: expected NAME=LO:HI")))?;
+            .ok_or_else(|| Failure::usage(format!("--input-range {text}: expected NAME=LO:HI, LO below HI")))?;
         if model.inputs().iter().all(|(n, _)| *n != name) {
             return Err(Failure::usage(format!(
                 "--input-range {text}: there is no input `{name}`; there are: {}",

@@ -25,7 +25,7 @@ impl<'a> FixedEvaluator<'a> {
     /// Encodes the weights.
     pub fn new(compiled: &'a Compiled) -> Result<Self, Failure> {
         let weights =
-            encode_weights(&compiled.llil, &compiled.hlil_weights).map_err(|d| refuse(compiled, Exit::Range, &d))?;
+            encode_weights(&compiled.llil, &compiled.llil_weights).map_err(|d| refuse(compiled, Exit::Range, &d))?;
         Ok(FixedEvaluator { compiled, weights })
     }
 

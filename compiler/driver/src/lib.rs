@@ -55,7 +55,9 @@ pub fn main() -> ExitCode {
             Exit::Ok.into()
         }
         Err(failure) => {
-            eprintln!("error: {}", failure.text.trim_start_matches("error: "));
+            // Diagnostics begin with `error[CODE]`.
+            let start = if failure.text.starts_with("error") { "" } else { "error: " };
+            eprintln!("{start}{}", failure.text);
             failure.exit.into()
         }
     }

@@ -12,6 +12,7 @@ use treville_party::{Array, Exit, read_inputs};
 
 use crate::cli::ModelArgs;
 use crate::failure::Failure;
+use crate::table::table;
 
 /// An imported model.
 #[derive(Clone)]
@@ -35,6 +36,10 @@ impl Model {
     /// Exit code 2 for unusable options or files that cannot be read, 3 for what is not supported: all problems at once.
     pub fn read(path: &Path, args: &ModelArgs) -> Result<Self, Failure> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            let what = "SavedModel directories are not supported yet; freeze the graph to a .pb";
+            return Err(Failure::new(Exit::Unsupported, format!("{}: {what}", path.display())));
+        }
         let bytes = std::fs::read(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -43,10 +48,6 @@ impl Model {
             "onnx" => Err(Failure::new(
                 Exit::Unsupported,
                 format!("{}: ONNX is not supported yet; export a TensorFlow GraphDef (.pb or .pbtxt)", path.display()),
-            )),
-            _ if path.is_dir() => Err(Failure::new(
-                Exit::Unsupported,
-                format!("{}: SavedModel directories are not supported yet; freeze the graph to a .pb", path.display()),
             )),
             _ => Self::from_graph(name, &file, &bytes, args),
         }
@@ -64,7 +65,13 @@ impl Model {
                 notes: imported.notes,
                 listing: imported.listing,
             }),
-            Err(error) => Err(Failure::diagnostics(Exit::Unsupported, &error.diagnostics, &error.listing, false)),
+            Err(error) => {
+                // The model may be fine where all that is wrong are options that do not fit it.
+                let of_options = |code: &str| matches!(code, "E0109" | "E0119") || code == "E0107" && !args.result.is_empty();
+                let only_options = error.diagnostics.iter().all(|d| of_options(d.code));
+                let exit = if only_options { Exit::Usage } else { Exit::Unsupported };
+                Err(Failure::diagnostics(exit, &error.diagnostics, &error.listing, false))
+            }
         }
     }
 
@@ -134,23 +141,40 @@ pub fn with_weights(
 }
 
 /// `treville inspect MODEL`: what the file holds, and what of it is supported.
+///
+/// # Errors
+/// As [`Model::read`]; the coverage of its operations comes before the diagnostics of a model that cannot be compiled.
 pub fn inspect(path: &Path, args: &ModelArgs) -> Result<String, Failure> {
-    let model = Model::read(path, args)?;
-    let mut text = format!("{}: {} operations\n", model.name, model.func.ops().len());
+    let coverage = coverage(path, args);
+    let model = Model::read(path, args).map_err(|e| Failure::new(e.exit, format!("{}{coverage}", e.text.clone() + "\n\n")))?;
+    let mut text = coverage;
     for (_, arg) in model.func.args() {
         let kind = if arg.kind == ArgKind::Input { "input " } else { "weight" };
-        text += &format!("  {kind} {} {} of the {}\n", arg.name, arg.ty, arg.owner);
+        text += &format!("  {kind} {} {:?} of the {}\n", arg.name, arg.ty.shape, arg.owner);
     }
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, op) in model.func.ops() {
-        *kinds.entry(op.def.mnemonic).or_default() += 1;
+    for result in model.func.results() {
+        text += &format!("  result {} {:?} for the {}\n", result.name, model.func.ty(result.value).shape, result.owners.join(", "));
     }
-    text +=
-        &format!("  operations: {}\n", kinds.iter().map(|(k, n)| format!("{k} {n}")).collect::<Vec<_>>().join(", "));
     for note in &model.notes {
         text += &format!("note: {}\n", note.message);
     }
     Ok(text)
+}
+
+/// The operations of a TensorFlow graph and whether each is supported; empty for anything else.
+fn coverage(path: &Path, args: &ModelArgs) -> String {
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let counted = std::fs::read(path).ok().zip(import_options(&file, args).ok()).and_then(|(bytes, options)| {
+        tensorflow::coverage(&bytes, tensorflow::Format::sniff(&bytes), &options).ok()
+    });
+    let Some(counts) = counted.filter(|c| !c.is_empty()) else { return String::new() };
+    let n_nodes: usize = counts.iter().map(|c| c.nodes).sum();
+    let n_supported: usize = counts.iter().filter(|c| c.supported).map(|c| c.nodes).sum();
+    let rows: Vec<Vec<String>> = counts
+        .iter()
+        .map(|c| vec![c.op.clone(), c.nodes.to_string(), if c.supported { String::new() } else { "NOT SUPPORTED".into() }])
+        .collect();
+    format!("{file}: {n_nodes} nodes that the result needs, {n_supported} of supported operations\n{}", table(&["operation", "nodes", ""], &rows))
 }
 
 /// Samples for calibration or verification.
@@ -182,7 +206,11 @@ impl Samples {
         let mut samples = Samples::default();
         for (i, (name, shape)) in inputs.iter().enumerate() {
             let array = arrays.remove(name).ok_or_else(|| {
-                format!("no array `{name}`; it has: {}", arrays.keys().cloned().collect::<Vec<_>>().join(", "))
+                let given: Vec<&str> = arrays.keys().map(String::as_str).collect();
+                format!(
+                    "no array for the input `{name}`; there is: {}",
+                    if given.is_empty() { "none".into() } else { given.join(", ") }
+                )
             })?;
             let parts = split(&array.into_f32(), shape).map_err(|e| format!("array `{name}`: {e}"))?;
             if let Some(bad) = parts.iter().position(|p| p.iter().any(|v| !v.is_finite())) {

@@ -35,9 +35,12 @@ pub(crate) fn opt(args: &OptArgs) -> Result<String, Failure> {
     let mut manager =
         Manager { after_each: args.print_ir_after_all.then_some(&mut print as _), verify_each: args.verify_each };
     let options = Options { scale, ring, rounding, ..Options::default() };
-    let (module, timings) = manager.run(&passes, module, &options).map_err(|e| {
-        let exit = if matches!(e, PassError::Refused { .. }) { Exit::Unsupported } else { Exit::Failure };
-        Failure::new(exit, format!("{}{e}", refuse(exit, e.diagnostics()).text + "\n"))
+    let (module, timings) = manager.run(&passes, module, &options).map_err(|e| match e {
+        PassError::Level { .. } => Failure::usage(e.to_string()),
+        PassError::Refused { ref diagnostics, .. } => refuse(Exit::Unsupported, diagnostics),
+        PassError::Invalid { ref diagnostics, .. } => {
+            Failure::other(format!("{e}\n{}", refuse(Exit::Failure, diagnostics).text))
+        }
     })?;
     if args.timing {
         let rows: Vec<Vec<String>> = timings

@@ -38,7 +38,8 @@ impl Package {
         let text = std::fs::read_to_string(&path).map_err(|e| {
             Failure::usage(format!("{}: {e}; is this a directory that `treville compile` wrote?", path.display()))
         })?;
-        Ok(Package { dir: dir.to_path_buf(), manifest: Manifest::parse(&text)? })
+        let manifest = Manifest::parse(&text).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
+        Ok(Package { dir: dir.to_path_buf(), manifest })
     }
 
     /// The program, checked against the hash in the manifest.
@@ -79,6 +80,25 @@ impl Package {
     /// The party binary of this package.
     pub fn binary(&self) -> PathBuf {
         self.dir.join("bin/party")
+    }
+
+    /// The party binary, if it was built for this very program.
+    pub fn built_binary(&self) -> Result<PathBuf, Failure> {
+        let binary = self.binary();
+        let advice = |what: &str| {
+            Failure::usage(format!("{} {what}; run `treville build {}`", binary.display(), self.dir.display()))
+        };
+        if !binary.is_file() {
+            return Err(advice("is missing"));
+        }
+        let role = self.manifest.parties.first().map_or("", |p| p.role.as_str());
+        let said = Command::new(&binary).args(["--describe", "--role", role]).stdin(Stdio::null()).output();
+        let said = said.map_err(|e| Failure::other(format!("cannot start {}: {e}", binary.display())))?;
+        let built_for = Manifest::parse(&String::from_utf8_lossy(&said.stdout));
+        let same = |m: &Manifest| {
+            m.program_hash == self.manifest.program_hash && m.weights_commitment == self.manifest.weights_commitment
+        };
+        if built_for.as_ref().is_ok_and(same) { Ok(binary) } else { Err(advice("was built for another program")) }
     }
 
     /// Builds the party binary with cargo and puts it into `bin/`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use treville_net::parties::{Parties, PartyEntry};
-use treville_party::{Array, Exit, PartyReport, RunReport, merge_reports, read_npy};
+use treville_party::{Array, Exit, Manifest, PartyReport, RunReport, merge_reports, read_npy};
 
 use crate::failure::Failure;
 use crate::keys::write_keys;
@@ -42,14 +42,7 @@ pub struct RunResult {
 /// # Errors
 /// If a party fails, its exit code and message; the first failure that is not about a peer explains the others.
 pub fn run(package: &Package, options: &RunOptions) -> Result<RunResult, Failure> {
-    let binary = package.binary();
-    if !binary.is_file() {
-        return Err(Failure::usage(format!(
-            "{} is missing; run `treville build {}` first",
-            binary.display(),
-            package.dir.display()
-        )));
-    }
+    let binary = package.built_binary()?;
     let scratch = tempfile::tempdir().map_err(|e| Failure::other(format!("no temporary directory: {e}")))?;
     let roles: Vec<&str> = package.manifest.parties.iter().map(|p| p.role.as_str()).collect();
     prepare_keys(scratch.path(), &roles)?;
@@ -101,13 +94,8 @@ fn command(package: &Package, options: &RunOptions, binary: &Path, scratch: &Pat
             .arg("--weights")
             .arg(options.weights.clone().unwrap_or_else(|| package.dir.join("weights.safetensors")));
     }
-    let mine: Vec<&str> = manifest.inputs.iter().filter(|i| i.owner == role).map(|i| i.name.as_str()).collect();
     for input in &options.inputs {
-        let name = input.split_once('=').map(|(name, _)| name);
-        // A name that nobody has goes to the first owner, who says what it has.
-        let unknown = name.is_some_and(|n| manifest.inputs.iter().all(|i| i.name != n))
-            && manifest.inputs.first().is_some_and(|i| i.owner == role);
-        if name.map_or(!mine.is_empty(), |n| mine.contains(&n)) || unknown {
+        if is_for(input.split_once('=').map_or("", |(name, _)| name), role, manifest) {
             command.arg("--input").arg(input);
         }
     }
@@ -122,6 +110,14 @@ fn command(package: &Package, options: &RunOptions, binary: &Path, scratch: &Pat
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
+}
+
+/// Whether the input `name` is to be given to `role`: to its owner, without a name to every owner of inputs. One that nobody has goes to
+/// the first owner, who says what it has.
+pub(crate) fn is_for(name: &str, role: &str, manifest: &Manifest) -> bool {
+    let inputs = &manifest.inputs;
+    let unknown = !name.is_empty() && inputs.iter().all(|i| i.name != name);
+    inputs.iter().take(if unknown { 1 } else { inputs.len() }).any(|i| i.owner == role && (unknown || name.is_empty() || i.name == name))
 }
 
 /// Running parties; those that are left are killed when this is dropped.

@@ -16,6 +16,7 @@ use treville_protocol::{Env, Protocol, Recorder, Session};
 use crate::backends::{Backend, WithBackend};
 use crate::failure::Failure;
 use crate::interpreter::Interpreter;
+use crate::run::is_for;
 
 /// What a simulation needs.
 pub struct Simulation<'a> {
@@ -53,9 +54,7 @@ impl Simulation<'_> {
         transport: Arc<dyn Transport>,
     ) -> Result<(Vec<Vec<Option<Decoded>>>, PartyReport), PartyError> {
         let role = P::info().roles[transport.me().0];
-        let mine = self.inputs.iter().filter(|(name, _)| {
-            self.manifest.inputs.iter().any(|i| i.owner == role && (i.name == *name || name.is_empty()))
-        });
+        let mine = self.inputs.iter().filter(|(name, _)| is_for(name, role, self.manifest));
         let samples = Samples::new(self.manifest, role, mine.cloned().collect())?;
         let owns_weights = self.manifest.weights.iter().any(|w| w.owner == role);
         let data = SessionData {
@@ -115,7 +114,7 @@ impl WithBackend for Simulation<'_> {
             }
         }
         if let Some(error) = failure {
-            return Err(error.into());
+            return Err(Failure::new(error.exit(), error.explain(self.manifest)));
         }
         let n_inferences = by_party.first().map_or(0, Vec::len);
         let results = (0..n_inferences)

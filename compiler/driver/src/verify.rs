@@ -41,6 +41,8 @@ pub struct Verification {
     pub mpc: Accuracy,
     /// Samples that went through the protocol.
     pub mpc_samples: usize,
+    /// Accuracy in fixed point over the same `mpc_samples`.
+    pub fixed_on_mpc_samples: Accuracy,
     /// Shares of samples with the same decision.
     pub agreement: Agreement,
     /// Samples whose protocol result equals the evaluator bit for bit when the recorded roundings are replayed.
@@ -187,6 +189,7 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
         fixed: accuracy(&fixed_values, labels),
         mpc: accuracy(&mpc_values, labels),
         mpc_samples: n_mpc,
+        fixed_on_mpc_samples: accuracy(&fixed_values[..n_mpc], labels),
         agreement: Agreement {
             float_fixed: agreement(&fixed_scores, &float_scores, bound),
             fixed_mpc: agreement(&fixed_scores, &mpc_scores, bound),

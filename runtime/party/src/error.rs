@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use treville_net::NetError;
 use treville_protocol::ProtocolError;
 
+use crate::Manifest;
+
 /// Exit codes of `treville` and of party programs: DESIGN section 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -39,9 +41,17 @@ pub enum PartyError {
     /// An argument is missing or does not fit the program.
     #[error("{0}")]
     Usage(String),
-    /// A file cannot be read or written.
+    /// A file that the user named cannot be used.
     #[error("{path}: {reason}", path = path.display())]
     File {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A result cannot be written.
+    #[error("cannot write {path}: {reason}", path = path.display())]
+    Unwritten {
         /// The file.
         path: PathBuf,
         /// What went wrong.
@@ -84,11 +94,44 @@ impl From<ProtocolError> for PartyError {
 }
 
 impl PartyError {
+    /// The message, with the model's node where it is about an operation.
+    pub fn explain(&self, manifest: &Manifest) -> String {
+        match self.op().and_then(|op| manifest.ops.iter().find(|o| o.op == op)) {
+            Some(o) => format!("{self}\nnote: op {} is the {} of node `{}`", o.op, o.kind, o.node),
+            None => self.to_string(),
+        }
+    }
+
+    /// The operation that this is about, as the manifest numbers it.
+    fn op(&self) -> Option<u32> {
+        match self {
+            PartyError::Net(
+                NetError::Closed { at, .. }
+                | NetError::Broken { at, .. }
+                | NetError::Silent { at, .. }
+                | NetError::Stalled { at, .. }
+                | NetError::Aborted { at, .. }
+                | NetError::Frame { at, .. }
+                | NetError::Length { at, .. }
+                | NetError::Stopped { at, .. },
+            ) => Some(at.op),
+            PartyError::Protocol(
+                ProtocolError::Randomness { op, .. }
+                | ProtocolError::Shape { op, .. }
+                | ProtocolError::Window { op, .. }
+                | ProtocolError::EmptyMaximum { op, .. }
+                | ProtocolError::Malformed { op, .. }
+                | ProtocolError::Domain { op, .. },
+            ) => Some(*op),
+            _ => None,
+        }
+    }
+
     /// The exit code that tells this error apart.
     pub fn exit(&self) -> Exit {
         match self {
-            PartyError::Usage(_) | PartyError::Input { .. } => Exit::Usage,
-            PartyError::File { .. } | PartyError::Manifest(_) => Exit::Failure,
+            PartyError::Usage(_) | PartyError::File { .. } | PartyError::Input { .. } => Exit::Usage,
+            PartyError::Unwritten { .. } | PartyError::Manifest(_) => Exit::Failure,
             PartyError::Weights { .. } | PartyError::Net(_) => Exit::Peer,
             PartyError::Protocol(ProtocolError::Domain { .. }) => Exit::Range,
             PartyError::Protocol(ProtocolError::Malformed { .. }) => Exit::Peer,

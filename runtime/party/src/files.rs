@@ -27,7 +27,7 @@ impl Array {
         }
     }
 
-    /// Samples one after another along the first axis: along an existing batch axis of 1, or a new one.
+    /// Samples one after another along the first axis: along an existing batch axis of 1, or a new one. A lone sample stays as it is.
     pub fn stack(samples: &[&Array]) -> Array {
         fn join<T: Clone>(parts: Vec<ArrayViewD<'_, T>>) -> ArrayD<T> {
             let batched = parts.first().is_some_and(|p| p.ndim() > 0 && p.shape()[0] == 1);
@@ -35,6 +35,9 @@ impl Array {
             joined.unwrap_or_else(|_| {
                 ArrayD::from_shape_vec(vec![0], Vec::new()).expect("invariant: no elements in no places")
             })
+        }
+        if let [only] = samples {
+            return Array::clone(only);
         }
         let reals: Option<Vec<_>> =
             samples.iter().map(|a| if let Array::F32(a) = a { Some(a.view()) } else { None }).collect();
@@ -123,13 +126,13 @@ pub fn write_npy(path: &Path, array: &Array) -> Result<(), PartyError> {
         Array::F32(a) => a.write_npy(&mut bytes),
         Array::I64(a) => a.write_npy(&mut bytes),
     }
-    .map_err(|e| PartyError::File { path: path.into(), reason: e.to_string() })?;
+    .map_err(|e| PartyError::Unwritten { path: path.into(), reason: e.to_string() })?;
     write_whole(path, &bytes)
 }
 
 /// Writes a file under a temporary name and renames it, so that nobody ever sees a part of it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), PartyError> {
-    let fail = |e: std::io::Error| PartyError::File { path: path.into(), reason: e.to_string() };
+    let fail = |e: std::io::Error| PartyError::Unwritten { path: path.into(), reason: e.to_string() };
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.part", std::process::id()));
     let temporary = std::path::PathBuf::from(temporary);

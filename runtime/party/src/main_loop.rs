@@ -36,11 +36,15 @@ pub fn main<P: Protocol, G: Program<P>>(manifest: &str, program: &G) -> ExitCode
             .into();
         }
     };
-    match Manifest::parse(manifest).and_then(|manifest| play::<P, G>(&manifest, program, &args)) {
+    let outcome = match Manifest::parse(manifest) {
+        Ok(manifest) => play::<P, G>(&manifest, program, &args).map_err(|e| (e.exit(), e.explain(&manifest))),
+        Err(error) => Err((error.exit(), error.to_string())),
+    };
+    match outcome {
         Ok(()) => Exit::Ok.into(),
-        Err(error) => {
-            eprintln!("error: {error}");
-            error.exit().into()
+        Err((exit, text)) => {
+            eprintln!("error: {text}");
+            exit.into()
         }
     }
 }
@@ -124,7 +128,7 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
     write_outputs(manifest, role, &results, args.output.as_deref())?;
     if let Some(path) = &args.report {
         let text = serde_json::to_string_pretty(&report)
-            .map_err(|e| PartyError::File { path: path.clone(), reason: e.to_string() })?;
+            .map_err(|e| PartyError::Unwritten { path: path.clone(), reason: e.to_string() })?;
         write_whole(path, text.as_bytes())?;
     }
     Ok(())

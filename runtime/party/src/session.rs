@@ -31,20 +31,17 @@ impl Samples {
     pub fn new(manifest: &Manifest, role: &str, arrays: Vec<(String, Array)>) -> Result<Self, PartyError> {
         let ring = manifest.ring()?;
         let mut samples = Samples::default();
+        let mine: Vec<&InputInfo> = manifest.inputs.iter().filter(|i| i.owner == role).collect();
         for (name, array) in arrays {
-            let fail = |reason: String| PartyError::Input { name: name.clone(), reason };
-            let mine: Vec<&InputInfo> = manifest.inputs.iter().filter(|i| i.owner == role).collect();
-            let names = || mine.iter().map(|i| format!("`{}` {:?}", i.name, i.shape)).collect::<Vec<_>>().join(", ");
             // A lone array without a name is the only input.
             let info = match mine[..] {
                 [only] if name.is_empty() => only,
-                _ => *mine.iter().find(|i| i.name == name).ok_or_else(|| {
-                    fail(format!(
-                        "the {role} has no such input; it has: {}",
-                        if mine.is_empty() { "none".into() } else { names() }
-                    ))
-                })?,
+                _ => *mine.iter().find(|i| i.name == name).ok_or_else(|| no_such_input(&name, role, &mine))?,
             };
+            let fail = |reason: String| PartyError::Input { name: info.name.clone(), reason };
+            if samples.by_name.contains_key(&info.name) {
+                return Err(fail("given twice".into()));
+            }
             let parts = split(array.into_f32(), &info.shape).map_err(fail)?;
             if samples.count.is_some_and(|n| n != parts.len()) {
                 return Err(fail(format!(
@@ -69,6 +66,16 @@ impl Samples {
             None => Ok(samples),
         }
     }
+}
+
+fn no_such_input(name: &str, role: &str, inputs: &[&InputInfo]) -> PartyError {
+    let names: Vec<String> = inputs.iter().map(|i| format!("`{}` {:?}", i.name, i.shape)).collect();
+    let has = names.join(", ");
+    PartyError::Usage(match (name, inputs) {
+        (_, []) => format!("the {role} brings no inputs; leave out --input"),
+        ("", _) => format!("the {role} has several inputs, {has}; say which with --input NAME=FILE"),
+        (name, _) => format!("the {role} has no input `{name}`; it has {has}"),
+    })
 }
 
 /// Splits an array into samples of `shape`.

@@ -100,7 +100,7 @@ impl<'g> Importer<'g> {
         for idx in self.graph.order(outputs.constant.iter().copied()).nodes {
             let node = &self.graph.nodes[idx];
             if !self.values.contains_key(&idx) && ops::find(&node.op).is_none() {
-                let note = "it leads to no input and to no output that is read; name the outputs with --output to leave it out";
+                let note = "it leads to no input and to no output that is read; name the outputs with --result to leave it out";
                 let problem = self.unsupported_op(idx, &[]).with_note(note);
                 self.problems.push(problem);
             }
@@ -191,7 +191,7 @@ impl<'g> Importer<'g> {
                             .at_node(name, "this softmax would have to be computed in secret")
                             .at_node(reader, "read here")
                             .with_note(format!("input shapes: {}", show_dims(&self.func.ty(*logits).shape)))
-                            .with_help("a softmax is supported as an output only: name the output before it with --output"),
+                            .with_help("a softmax is supported as an output only: name the output before it with --result"),
                     );
                 }
                 Ok(*logits)
@@ -246,7 +246,7 @@ impl<'g> Importer<'g> {
         }
         if results.is_empty() && self.problems.is_empty() && self.variables.is_empty() {
             let diagnostic = Diagnostic::error("E0107", "the graph has no output that depends on an input");
-            self.problems.push(diagnostic.with_help("name the outputs with --output"));
+            self.problems.push(diagnostic.with_help("name the outputs with --result"));
         }
         self.report_variables();
         self.add_notes(outputs);

@@ -94,9 +94,9 @@ pub(crate) fn why_unsupported(op: &str) -> (&'static str, &'static str) {
     match op {
         "Sigmoid" => (
             "is not supported yet, not even as the last op",
-            "name the node before it as the output with --output: its value is above 0 where the sigmoid is above 0.5",
+            "name the node before it as the output with --result: its value is above 0 where the sigmoid is above 0.5",
         ),
-        "LogSoftmax" => ("is not supported", "name the node before it as the output with --output"),
+        "LogSoftmax" => ("is not supported", "name the node before it as the output with --result"),
         "Enter" | "Exit" | "LoopCond" | "Merge" | "NextIteration" | "Switch" | "While" | "StatelessWhile" | "If" | "StatelessIf" => {
             ("is control flow, which is not supported", "export the model without loops and conditions, unrolled if need be")
         }
@@ -104,7 +104,7 @@ pub(crate) fn why_unsupported(op: &str) -> (&'static str, &'static str) {
             "is an input with a default, which is not supported",
             "export the model for inference, where such switches are constants",
         ),
-        _ => ("is not supported", "`treville inspect` lists the ops of a model; name earlier outputs with --output, or use other ops"),
+        _ => ("is not supported", "`treville inspect` lists the ops of a model; name earlier outputs with --result, or use other ops"),
     }
 }
 
