@@ -23,6 +23,7 @@ use crate::simulate::Simulation;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
 use crate::{demo, doctor, keys, opt};
+use treville_passes::analysis::scale::ScaleRow;
 
 /// Runs a command.
 pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
@@ -115,11 +116,14 @@ fn summary(compiled: &Compiled) -> String {
         m.failure_log2.map_or("0".into(), probability)
     );
     if !compiled.sweep.is_empty() {
-        text += "\nscale sweep on the calibration data (same decision as float):\n";
-        text += &table(
-            &["scale", "agree"],
-            &compiled.sweep.iter().map(|s| vec![s.0.to_string(), format!("{:.1} %", 100.0 * s.1)]).collect::<Vec<_>>(),
-        );
+        text += "\nscale sweep on the calibration data:\n";
+        let agree = |n: usize| format!("{:.1} %", 100.0 * n as f64 / compiled.n_calibrated.max(1) as f64);
+        let row = |r: &ScaleRow| {
+            let chosen = if u32::from(r.scale) == m.scale { "chosen" } else { "" };
+            vec![r.scale.to_string(), agree(r.agreeing), format!("{:.1e}", r.max_abs_err), chosen.into()]
+        };
+        let rows: Vec<Vec<String>> = compiled.sweep.iter().map(row).collect();
+        text += &table(&["scale", "decides as float", "largest error", ""], &rows);
     }
     text += "\nwhat the program reveals to all parties: shapes, operations, scales, the ranges and error bounds in program.llil, and this cost\n";
     text += &nodes_table(&report, false);

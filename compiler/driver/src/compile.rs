@@ -10,7 +10,7 @@ use treville_passes::analysis::calibrate::calibrate;
 use treville_passes::analysis::error::annotate_err;
 use treville_passes::analysis::failure::failure_bound;
 use treville_passes::analysis::range;
-use treville_passes::analysis::scale::{ScaleError, search_scale};
+use treville_passes::analysis::scale::{ScaleError, ScaleRow, search_scale};
 use treville_passes::{Manager, Module, Options, Pass, PassError, peak_live_bytes, resolve};
 use treville_ring::RingBits;
 
@@ -43,8 +43,10 @@ pub struct Compiled {
     pub weights: WeightFile,
     /// `given`, or what the scale was chosen on.
     pub scale_origin: String,
-    /// How the scale was chosen: fraction bits and the share of calibration samples that keep their decision.
-    pub sweep: Vec<(u8, f64)>,
+    /// The scales that were tried on the calibration samples, where one was chosen.
+    pub sweep: Vec<ScaleRow>,
+    /// How many calibration samples there were.
+    pub n_calibrated: usize,
     price: Price,
     error_bound: Option<f64>,
 }
@@ -104,15 +106,16 @@ pub fn compile(
     let (scale_origin, sweep);
     (options.scale, scale_origin, sweep) = match args.scale.as_str() {
         "auto" => {
-            let found =
-                search_scale(&hlil, &hlil_weights, &calibration.inputs, calibration.labels.as_deref(), &options, max_failure)
-                    .map_err(|e| scale_failure(e, &model))?;
-            let rows = found
-                .rows
-                .iter()
-                .filter(|r| r.fits)
-                .map(|r| (r.scale, r.agreeing as f64 / found.n_samples.max(1) as f64))
-                .collect();
+            let found = search_scale(
+                &hlil,
+                &hlil_weights,
+                &calibration.inputs,
+                calibration.labels.as_deref(),
+                &options,
+                max_failure,
+            )
+            .map_err(|e| scale_failure(e, &model))?;
+            let rows = found.rows.into_iter().filter(|r| r.fits).collect();
             (found.scale, format!("chosen on {calibrated_on}"), rows)
         }
         given => {
@@ -175,6 +178,7 @@ pub fn compile(
         weights,
         scale_origin,
         sweep,
+        n_calibrated: calibration.inputs.len(),
         price,
         error_bound,
     })

@@ -67,7 +67,8 @@ impl Model {
             }),
             Err(error) => {
                 // The model may be fine where all that is wrong are options that do not fit it.
-                let of_options = |code: &str| matches!(code, "E0109" | "E0119") || code == "E0107" && !args.result.is_empty();
+                let of_options =
+                    |code: &str| matches!(code, "E0109" | "E0119") || code == "E0107" && !args.result.is_empty();
                 let only_options = error.diagnostics.iter().all(|d| of_options(d.code));
                 let exit = if only_options { Exit::Usage } else { Exit::Unsupported };
                 Err(Failure::diagnostics(exit, &error.diagnostics, &error.listing, false))
@@ -146,14 +147,20 @@ pub fn with_weights(
 /// As [`Model::read`]; the coverage of its operations comes before the diagnostics of a model that cannot be compiled.
 pub fn inspect(path: &Path, args: &ModelArgs) -> Result<String, Failure> {
     let coverage = coverage(path, args);
-    let model = Model::read(path, args).map_err(|e| Failure::new(e.exit, format!("{}{coverage}", e.text.clone() + "\n\n")))?;
+    let model =
+        Model::read(path, args).map_err(|e| Failure::new(e.exit, format!("{}{coverage}", e.text.clone() + "\n\n")))?;
     let mut text = coverage;
     for (_, arg) in model.func.args() {
         let kind = if arg.kind == ArgKind::Input { "input " } else { "weight" };
         text += &format!("  {kind} {} {:?} of the {}\n", arg.name, arg.ty.shape, arg.owner);
     }
     for result in model.func.results() {
-        text += &format!("  result {} {:?} for the {}\n", result.name, model.func.ty(result.value).shape, result.owners.join(", "));
+        text += &format!(
+            "  result {} {:?} for the {}\n",
+            result.name,
+            model.func.ty(result.value).shape,
+            result.owners.join(", ")
+        );
     }
     for note in &model.notes {
         text += &format!("note: {}\n", note.message);
@@ -164,17 +171,23 @@ pub fn inspect(path: &Path, args: &ModelArgs) -> Result<String, Failure> {
 /// The operations of a TensorFlow graph and whether each is supported; empty for anything else.
 fn coverage(path: &Path, args: &ModelArgs) -> String {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let counted = std::fs::read(path).ok().zip(import_options(&file, args).ok()).and_then(|(bytes, options)| {
-        tensorflow::coverage(&bytes, tensorflow::Format::sniff(&bytes), &options).ok()
-    });
+    let counted = std::fs::read(path)
+        .ok()
+        .zip(import_options(&file, args).ok())
+        .and_then(|(bytes, options)| tensorflow::coverage(&bytes, tensorflow::Format::sniff(&bytes), &options).ok());
     let Some(counts) = counted.filter(|c| !c.is_empty()) else { return String::new() };
     let n_nodes: usize = counts.iter().map(|c| c.nodes).sum();
     let n_supported: usize = counts.iter().filter(|c| c.supported).map(|c| c.nodes).sum();
     let rows: Vec<Vec<String>> = counts
         .iter()
-        .map(|c| vec![c.op.clone(), c.nodes.to_string(), if c.supported { String::new() } else { "NOT SUPPORTED".into() }])
+        .map(|c| {
+            vec![c.op.clone(), c.nodes.to_string(), if c.supported { String::new() } else { "NOT SUPPORTED".into() }]
+        })
         .collect();
-    format!("{file}: {n_nodes} nodes that the result needs, {n_supported} of supported operations\n{}", table(&["operation", "nodes", ""], &rows))
+    format!(
+        "{file}: {n_nodes} nodes that the result needs, {n_supported} of supported operations\n{}",
+        table(&["operation", "nodes", ""], &rows)
+    )
 }
 
 /// Samples for calibration or verification.

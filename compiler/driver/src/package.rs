@@ -122,7 +122,9 @@ impl Package {
         }
         // All packages build to the same path, so the next build must wait until this binary is copied.
         let lock = target.join("treville-build.lock");
-        let locked = std::fs::create_dir_all(&target).and_then(|()| std::fs::File::create(&lock)).and_then(|file| file.lock().map(|()| file));
+        let locked = std::fs::create_dir_all(&target)
+            .and_then(|()| std::fs::File::create(&lock))
+            .and_then(|file| file.lock().map(|()| file));
         let _locked = locked.map_err(|e| Failure::file(&lock, e))?;
         let status = cargo
             .stdout(Stdio::null())
@@ -197,7 +199,7 @@ pub fn write(compiled: &Compiled, backend: Backend, dir: &Path, vendor: bool) ->
     put(dir.join("treville.json"), &(manifest + "\n"))?;
     put(dir.join("program.hlil"), &compiled.hlil.to_string())?;
     put(dir.join("program.llil"), &compiled.llil.to_string())?;
-    if !dir.join("parties.toml").exists() {
+    if roles.len() > 1 && !dir.join("parties.toml").exists() {
         put(dir.join("parties.toml"), &parties_template(roles))?;
     }
     compiled.weights.write(&dir.join("weights.safetensors"))?;

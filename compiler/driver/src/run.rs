@@ -45,7 +45,9 @@ pub fn run(package: &Package, options: &RunOptions) -> Result<RunResult, Failure
     let binary = package.built_binary()?;
     let scratch = tempfile::tempdir().map_err(|e| Failure::other(format!("no temporary directory: {e}")))?;
     let roles: Vec<&str> = package.manifest.parties.iter().map(|p| p.role.as_str()).collect();
-    prepare_keys(scratch.path(), &roles)?;
+    if roles.len() > 1 {
+        prepare_keys(scratch.path(), &roles)?;
+    }
 
     let mut children = Children(Vec::new());
     for role in &roles {
@@ -117,7 +119,10 @@ fn command(package: &Package, options: &RunOptions, binary: &Path, scratch: &Pat
 pub(crate) fn is_for(name: &str, role: &str, manifest: &Manifest) -> bool {
     let inputs = &manifest.inputs;
     let unknown = !name.is_empty() && inputs.iter().all(|i| i.name != name);
-    inputs.iter().take(if unknown { 1 } else { inputs.len() }).any(|i| i.owner == role && (unknown || name.is_empty() || i.name == name))
+    inputs
+        .iter()
+        .take(if unknown { 1 } else { inputs.len() })
+        .any(|i| i.owner == role && (unknown || name.is_empty() || i.name == name))
 }
 
 /// Running parties; those that are left are killed when this is dropped.

@@ -11,8 +11,7 @@ use treville_net::handshake::Hello;
 use treville_net::keys::Identity;
 use treville_net::parties::Parties;
 use treville_net::tls::{TlsConfig, connect};
-use treville_net::{NetError, Tag, Transport};
-use treville_net::{Shape, Shaped};
+use treville_net::{NetError, Shape, Shaped, Tag, Transport, memory};
 use treville_protocol::{Env, Protocol, Session};
 
 use crate::files::write_whole;
@@ -81,33 +80,18 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
     {
         return Err(PartyError::File { path: parent.into(), reason: "no such directory for the output".into() });
     }
-    let parties = read_parties(&args.parties)?
-        .in_roles(&roles)
-        .map_err(|e| PartyError::File { path: args.parties.clone(), reason: e.to_string() })?;
-    let me = parties
-        .by_role(role)
-        .ok_or_else(|| PartyError::Usage(format!("{} has no party for role `{role}`", args.parties.display())))?;
-    let hello = Hello {
-        backend: manifest.backend.clone(),
-        program_hash: hash(&manifest.program_hash)?,
-        weights_commitment: hash(&manifest.weights_commitment)?,
-        rings: format!("ring {} bits, scale {}, {} rounding", manifest.ring_bits, manifest.scale, manifest.rounding),
-        parties_hash: parties.hash(),
-        attestation: None,
-    };
-    let mut config = TlsConfig::new(read_identity(&args.keys, role)?, parties, me);
-    config.connect_timeout = Duration::from_secs(args.connect_timeout.max(1));
-    config.timing.silence = Duration::from_secs(args.timeout.max(1));
-    config.timing.ping = config.timing.silence / 4;
+    let peers = if roles.len() > 1 { Some(peers(manifest, &roles, args)?) } else { None };
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| PartyError::Usage(format!("cannot start a runtime: {e}")))?;
     let (results, report) = runtime.block_on(async {
-        let transport: Arc<dyn Transport> = match (connect(config, hello).await?, shape) {
-            (tls, Some(shape)) => Arc::new(Shaped::new(tls, shape)),
-            (tls, None) => Arc::new(tls),
+        let transport: Arc<dyn Transport> = match (peers, shape) {
+            (Some((config, hello)), Some(shape)) => Arc::new(Shaped::new(connect(config, hello).await?, shape)),
+            (Some((config, hello)), None) => Arc::new(connect(config, hello).await?),
+            // A lone party talks to nobody.
+            (None, _) => Arc::new(memory::mesh(1)?.remove(0)),
         };
         let outcome = session::<P, G>(&transport, program, &data, args).await;
         if let Err(error) = &outcome
@@ -154,6 +138,29 @@ async fn session<P: Protocol, G: Program<P>>(
     let start = Instant::now();
     let results = run_session(&session, transport.as_ref(), program, data).await?;
     Ok((results, PartyReport::new(data.role, start.elapsed().as_secs_f64(), &session.reports())))
+}
+
+/// Whom this party meets, and what it says first.
+fn peers(manifest: &Manifest, roles: &[&str], args: &PartyArgs) -> Result<(TlsConfig, Hello), PartyError> {
+    let parties = read_parties(&args.parties)?
+        .in_roles(roles)
+        .map_err(|e| PartyError::File { path: args.parties.clone(), reason: e.to_string() })?;
+    let me = parties
+        .by_role(&args.role)
+        .ok_or_else(|| PartyError::Usage(format!("{} has no party for role `{}`", args.parties.display(), args.role)))?;
+    let hello = Hello {
+        backend: manifest.backend.clone(),
+        program_hash: hash(&manifest.program_hash)?,
+        weights_commitment: hash(&manifest.weights_commitment)?,
+        rings: format!("ring {} bits, scale {}, {} rounding", manifest.ring_bits, manifest.scale, manifest.rounding),
+        parties_hash: parties.hash(),
+        attestation: None,
+    };
+    let mut config = TlsConfig::new(read_identity(&args.keys, &args.role)?, parties, me);
+    config.connect_timeout = Duration::from_secs(args.connect_timeout.max(1));
+    config.timing.silence = Duration::from_secs(args.timeout.max(1));
+    config.timing.ping = config.timing.silence / 4;
+    Ok((config, hello))
 }
 
 fn read_parties(path: &Path) -> Result<Parties, PartyError> {
