@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, IsTerminal};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -125,6 +126,9 @@ pub(crate) fn is_for(name: &str, role: &str, manifest: &Manifest) -> bool {
         .any(|i| i.owner == role && (unknown || name.is_empty() || i.name == name))
 }
 
+/// How long the other parties may take to say what they noticed of a failure.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Running parties; those that are left are killed when this is dropped.
 struct Children(Vec<(String, Child)>);
 
@@ -139,19 +143,21 @@ impl Drop for Children {
 
 impl Children {
     fn wait(mut self, bar: Option<&ProgressBar>) -> Result<(), Failure> {
-        let logs: Vec<_> = self
-            .0
-            .iter_mut()
-            .map(|(_, child)| {
-                let stderr = child.stderr.take().expect("invariant: stderr is piped");
-                let bar = bar.cloned();
-                std::thread::spawn(move || follow(stderr, bar))
-            })
-            .collect();
+        let (ended, ends) = mpsc::channel();
+        for (i, (_, child)) in self.0.iter_mut().enumerate() {
+            let stderr = child.stderr.take().expect("invariant: stderr is piped");
+            let (bar, ended) = (bar.cloned(), ended.clone());
+            // Nobody receives any more where a failure was enough.
+            std::thread::spawn(move || drop(ended.send((i, follow(stderr, bar)))));
+        }
+        drop(ended);
         let mut failures: Vec<(Exit, String)> = Vec::new();
-        for ((role, child), log) in self.0.iter_mut().zip(logs) {
+        // The first to fail is the cause. Whoever was connected with it fails at once; whoever still looks for it need not go on.
+        while let Some((i, log)) =
+            if failures.is_empty() { ends.recv().ok() } else { ends.recv_timeout(LAST_WORDS).ok() }
+        {
+            let (role, child) = &mut self.0[i];
             let status = child.wait().map_err(|e| Failure::other(format!("{role}: {e}")))?;
-            let log = log.join().unwrap_or_default();
             if !status.success() {
                 let exit = match status.code() {
                     Some(2) => Exit::Usage,

@@ -94,6 +94,17 @@ impl From<ProtocolError> for PartyError {
 }
 
 impl PartyError {
+    /// What the peers may be told: the message without this party's values, files and paths.
+    pub fn public_reason(&self) -> String {
+        match self {
+            PartyError::Usage(_) | PartyError::Manifest(_) | PartyError::Net(_) => self.to_string(),
+            PartyError::Protocol(error) => error.public_reason(),
+            PartyError::Input { name, .. } => format!("input `{name}` does not fit"),
+            PartyError::Weights { .. } => "the weights do not fit".into(),
+            PartyError::File { .. } | PartyError::Unwritten { .. } => "a file cannot be used".into(),
+        }
+    }
+
     /// The message, with the model's node where it is about an operation.
     pub fn explain(&self, manifest: &Manifest) -> String {
         match self.op().and_then(|op| manifest.ops.iter().find(|o| o.op == op)) {

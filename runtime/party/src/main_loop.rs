@@ -99,7 +99,7 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
         {
             transport.abort(NetError::Stopped {
                 at: Tag { op: Tag::CONTROL, inference: 0, step: 0 },
-                reason: error.to_string(),
+                reason: error.public_reason(),
             });
         }
         // Whatever this party still has to say must be out before it exits.

@@ -169,7 +169,8 @@ pub async fn run_session<P: Protocol, G: Program<P>>(
         Some(encoded) => program.setup(&session.setup(), &encoded).await?,
         None => program.setup(&session.setup(), &NoTensors).await?,
     };
-    let mut results = Vec::with_capacity(n_inferences);
+    // Without room made in advance: the number may be a peer's.
+    let mut results = Vec::new();
     for i in 0..n_inferences {
         let revealed = program.infer(&session.inference(i as u32), &weights, &Sample(data.samples, i)).await?;
         results.push(

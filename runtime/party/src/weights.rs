@@ -55,7 +55,7 @@ impl WeightFile {
         Ok(WeightFile { path: path.into(), salt, tensors })
     }
 
-    /// Writes the file.
+    /// Writes the file, for this user's eyes only.
     pub fn write(&self, path: &Path) -> Result<(), PartyError> {
         let bytes: BTreeMap<&String, (Vec<usize>, Vec<u8>)> = self
             .tensors
@@ -72,7 +72,7 @@ impl WeightFile {
         let metadata = [(SALT.to_string(), self.salt.clone())].into();
         let fail = |reason: String| PartyError::Weights { path: path.into(), reason };
         let text = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
-        crate::files::write_whole(path, &text)
+        crate::files::write_private(path, &text)
     }
 
     /// The tensors by name.

@@ -1,7 +1,7 @@
 //! The context of one operation in one inference.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -24,7 +24,7 @@ pub struct Cx<'a> {
     /// The ring of operands and result.
     pub ring: RingBits,
     link: Link<'a>,
-    steps: AtomicU16,
+    steps: AtomicU32,
     sent: Mutex<Sent>,
     charged_rounds: AtomicU32,
 }
@@ -47,7 +47,7 @@ impl<'a> Cx<'a> {
             inference,
             ring,
             link: Link::new(transport, op, inference, depth),
-            steps: AtomicU16::new(0),
+            steps: AtomicU32::new(0),
             sent: Mutex::default(),
             charged_rounds: AtomicU32::new(0),
         }
@@ -59,8 +59,12 @@ impl<'a> Cx<'a> {
     }
 
     /// The number of the next primitive in this operation. Take it once at the primitive's start, before the first await.
+    ///
+    /// # Panics
+    /// After 2^16 steps, as a number that came again would bring its masks again.
     pub fn next_step(&self) -> u16 {
-        self.steps.fetch_add(1, Ordering::Relaxed)
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        u16::try_from(step).expect("invariant: an operation has at most 2^16 primitives")
     }
 
     /// The address of the stream for one `purpose` in the primitive `step`.
@@ -76,7 +80,7 @@ impl<'a> Cx<'a> {
         {
             let mut book = self.book();
             book.traffic.add(self.link.me(), to, payload.len() as u64);
-            book.depths.insert(to, self.link.depth() + 1);
+            book.depths.insert(to, self.link.depth().saturating_add(1));
         }
         Ok(self.link.send(to, payload).await?)
     }
@@ -107,7 +111,7 @@ impl<'a> Cx<'a> {
     /// Two messages that cross are one round for both their senders, also for the one whose own was the deeper. So both
     /// parties leave an exchange in the same round, and the rounds of operations that follow each other add up.
     pub fn depth(&self) -> u32 {
-        self.link.depth().max(self.book().crossed) + self.charged_rounds.load(Ordering::Relaxed)
+        self.link.depth().max(self.book().crossed).saturating_add(self.charged_rounds.load(Ordering::Relaxed))
     }
 
     /// The payload bytes that this party sent in this operation so far.

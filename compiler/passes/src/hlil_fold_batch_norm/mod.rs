@@ -1,8 +1,11 @@
-//! `hlil-fold-batch-norm`: batch normalisation becomes part of the linear op before it.
+//! `hlil-fold-batch-norm`: batch normalisation, and any channel-wise factor, becomes part of the linear op before it.
 //!
 //! With a = scale / sqrt(variance + epsilon), batch_norm(x) = x * a + (offset - mean * a), channel by channel. After a conv or matmul with
 //! filter w, and a bias b if there is one, this is the conv with filter w * a, and bias (b - mean) * a + offset. Where the conv's or the
 //! bias's value has other users, or where there is no linear op above, the two channel-wise ops are left in the program.
+//!
+//! A product with a channel-wise weight c below a linear op is the case a = c without mean and offset: frameworks that write a batch norm as
+//! x * c + d fold likewise. Below anything else it is left alone.
 //!
 //! All of a and the new weights are HLIL ops on weights; `hlil-fold-constants` turns them into recipes. A batch norm whose parameters
 //! depend on an input is left alone.
@@ -16,7 +19,7 @@ use crate::{Domain, Example, Level, Module, Options, Pass, dce, origin::Origin};
 /// The pass.
 pub static PASS: Pass = Pass {
     name: "hlil-fold-batch-norm",
-    summary: "folds batch normalisation into the weights of the linear op before it",
+    summary: "folds batch normalisation and channel-wise factors into the weights of the linear op before them",
     takes: &[Level::Hlil],
     domain: Domain::Real,
     example: Example { before: include_str!("before.mlir"), after: include_str!("after.mlir") },
@@ -46,49 +49,85 @@ struct Linear<'a> {
 
 impl Folder<'_> {
     fn fold(&self, rw: &mut Rewriter<'_, Hlil>, op: &Op<Hlil>) -> Result<Option<Vec<ValueId>>, Diagnostic> {
-        if op.def.mnemonic != "batch_norm" || !op.operands[1..].iter().all(|v| self.is_fixed(*v)) {
-            return Ok(None);
+        match op.def.mnemonic {
+            "batch_norm" if op.operands[1..].iter().all(|v| self.is_fixed(*v)) => self.fold_batch_norm(rw, op).map(Some),
+            "mul" => self.fold_factor(rw, op),
+            _ => Ok(None),
         }
+    }
+
+    fn fold_batch_norm(&self, rw: &mut Rewriter<'_, Hlil>, op: &Op<Hlil>) -> Result<Vec<ValueId>, Diagnostic> {
         let mut emit = Emit { rw, loc: &op.loc };
-        let parameters = emit.rw.get_all(&op.operands[1..])?;
-        let &[scale, offset, mean, variance] = parameters.as_slice() else { return Ok(None) };
+        let [scale, offset, mean, variance] = [1, 2, 3, 4].map(|i| emit.rw.get(op.operands[i]));
+        let (scale, offset, mean, variance) = (scale?, offset?, mean?, variance?);
         let epsilon = emit.scalar(op.attrs["epsilon"].as_float().unwrap_or(0.0))?;
         let shifted = emit.op("add", &[variance, epsilon])?;
         let deviation = emit.op("rsqrt", &[shifted])?;
         let factor = emit.op("mul", &[scale, deviation])?;
 
-        let rank = self.func.ty(op.operands[0]).rank();
-        let linear = self.linear_above(op.operands[0]);
-        let (x, mean) = match &linear {
-            Some(Linear { op: above, filter_axis, bias }) => {
-                let (x, filter) = (emit.rw.get(above.operands[0])?, emit.rw.get(above.operands[1])?);
-                let spread = emit.along(factor, *filter_axis, self.func.ty(above.operands[1]).rank())?;
-                let filter = emit.op("mul", &[filter, spread])?;
-                let product = emit.rw.push(above.def, &[x, filter], above.attrs.clone(), &above.loc)?;
-                let mean = match bias {
+        let (x, mean) = match self.linear_above(op.operands[0]) {
+            Some(linear) => {
+                let mean = match linear.bias {
                     None => mean,
                     Some(bias) => {
-                        let bias = emit.flat(*bias, self.func)?;
+                        let bias = emit.flat(bias, self.func)?;
                         emit.op("sub", &[mean, bias])?
                     }
                 };
-                (product, mean)
+                (self.scaled(&mut emit, &linear, factor)?, mean)
             }
             None => {
                 let x = emit.rw.get(op.operands[0])?;
-                let spread = emit.along(factor, 1, rank)?;
+                let spread = emit.along(factor, 1, self.func.ty(op.operands[0]).rank())?;
                 (emit.op("mul", &[x, spread])?, mean)
             }
         };
         let moved = emit.op("mul", &[mean, factor])?;
         let bias = emit.op("sub", &[offset, moved])?;
-        let bias = emit.along(bias, 1, rank)?;
-        let result = emit.op("add", &[x, bias])?;
+        self.with_bias(&mut emit, x, bias, op).map(|result| vec![result])
+    }
+
+    /// A product of a linear op and a channel-wise weight.
+    fn fold_factor(&self, rw: &mut Rewriter<'_, Hlil>, op: &Op<Hlil>) -> Result<Option<Vec<ValueId>>, Diagnostic> {
+        let &[a, b] = op.operands.as_slice() else { return Ok(None) };
+        let (x, factor) = if self.is_fixed(b) { (a, b) } else { (b, a) };
+        let channel_wise = self.is_fixed(factor)
+            && self.func.ty(x) == self.func.ty(op.results[0])
+            && self.is_channel_wise(factor, self.func.ty(x).rank());
+        let Some(linear) = self.linear_above(x).filter(|_| channel_wise) else { return Ok(None) };
+        let mut emit = Emit { rw, loc: &op.loc };
+        let factor = emit.flat(factor, self.func)?;
+        let product = self.scaled(&mut emit, &linear, factor)?;
+        let result = match linear.bias {
+            None => product,
+            Some(bias) => {
+                let bias = emit.flat(bias, self.func)?;
+                let bias = emit.op("mul", &[bias, factor])?;
+                self.with_bias(&mut emit, product, bias, op)?
+            }
+        };
         range::copy(self.func, op.results[0], emit.rw.func_mut(), result);
         Ok(Some(vec![result]))
     }
 
-    /// The linear op that nothing but the batch norm uses, through a channel-wise bias that nothing else uses.
+    /// The linear op with its filter times a factor for each output channel.
+    fn scaled(&self, emit: &mut Emit<'_, '_, '_>, linear: &Linear<'_>, factor: ValueId) -> Result<ValueId, Diagnostic> {
+        let above = linear.op;
+        let (x, filter) = (emit.rw.get(above.operands[0])?, emit.rw.get(above.operands[1])?);
+        let spread = emit.along(factor, linear.filter_axis, self.func.ty(above.operands[1]).rank())?;
+        let filter = emit.op("mul", &[filter, spread])?;
+        emit.rw.push(above.def, &[x, filter], above.attrs.clone(), &above.loc)
+    }
+
+    /// A value and a bias for each channel, in the place of `op`.
+    fn with_bias(&self, emit: &mut Emit<'_, '_, '_>, x: ValueId, bias: ValueId, op: &Op<Hlil>) -> Result<ValueId, Diagnostic> {
+        let bias = emit.along(bias, 1, self.func.ty(op.results[0]).rank())?;
+        let result = emit.op("add", &[x, bias])?;
+        range::copy(self.func, op.results[0], emit.rw.func_mut(), result);
+        Ok(result)
+    }
+
+    /// The linear op that nothing but the op below uses, through a channel-wise bias that nothing else uses.
     fn linear_above(&self, x: ValueId) -> Option<Linear<'_>> {
         let (_, op) = self.func.defining_op(x).filter(|_| self.uses.of(x).len() == 1)?;
         let filter_axis = match op.def.mnemonic {

@@ -82,3 +82,38 @@ fn secret_parameters_stay_a_batch_norm() {
     let y = net.op("batch_norm", &[x, s, s, s, s], attrs! { epsilon: 1.0 });
     assert_eq!(count(&passes("hlil-fold-batch-norm", net.finish(&[y])), "batch_norm"), 1);
 }
+
+/// conv, perhaps a bias, and a product with a weight of shape `factor`: a batch norm as Keras 3 writes it.
+fn scaled(bias: bool, factor: &[usize], shared: bool) -> treville_passes::Module {
+    let mut net = Net::new(12);
+    let x = net.input(&[2, 3, 4, 4]);
+    let mut y = net.conv(x, 5, 3);
+    if bias {
+        let bias = net.weight(&[5, 1, 1]);
+        y = net.op("add", &[y, bias], attrs! {});
+    }
+    let factor = net.weight(factor);
+    let offset = net.weight(&[5, 1, 1]);
+    let product = net.op("mul", &[factor, y], attrs! {});
+    let result = net.op("add", &[product, offset], attrs! {});
+    let results = [result, y];
+    net.finish(&results[..1 + usize::from(shared)])
+}
+
+#[test]
+fn channel_wise_factors_fold_too() {
+    for (bias, factor) in [(false, &[5, 1, 1][..]), (true, &[1, 5, 1, 1]), (true, &[1]), (false, &[])] {
+        let before = scaled(bias, factor, false);
+        let after = passes("hlil-fold-batch-norm,hlil-fold-constants,dce", before.clone());
+        let context = format!("bias {bias}, factor {factor:?}");
+        assert_eq!(count(&after, "mul"), 0, "{context}: {after}");
+        let sample = sample(&before, 1);
+        assert_near(&run(&before, &sample), &run(&after, &sample), 1e-5, &context);
+    }
+    for before in [scaled(false, &[4, 1], false), scaled(true, &[4], false), scaled(true, &[5, 1, 1], true)] {
+        let after = passes("hlil-fold-batch-norm,hlil-fold-constants,dce", before.clone());
+        assert_eq!(count(&after, "mul"), 1, "along the image, or of a shared value: {after}");
+        let sample = sample(&before, 1);
+        assert_near(&run(&before, &sample), &run(&after, &sample), 1e-5, "unfolded");
+    }
+}
