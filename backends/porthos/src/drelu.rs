@@ -7,8 +7,10 @@
 //! # Source
 //! SecureNN (PoPETs 2019), algorithms 4 (ShareConvert), 5 (ComputeMSB) and 6 (DReLU). Deviations: P0's half of all that P2 deals
 //! comes from k02 (Porthos does so except for eta'); the random x of MSB is dealt by k02 and k12 alone; r = 0, for which r - 1 would wrap, is
-//! not drawn (statistical distance 2^-64); the shares of zero that SecureNN adds to its results are left out, because nothing that
-//! leaves the holders is computed from a share without a mask from k01, or from the peer's key with P2.
+//! not drawn (statistical distance 2^-64); the shares of zero that SecureNN adds to its results are left out. They would hide results from
+//! P2, which knows part of what their shares were made with. But all that a holder makes of a share and sends has a fresh mask that the
+//! receiver does not know: to P2 from k01, to the other holder from the sender's key with P2. Only where a result is opened does the other
+//! holder get a share as it is, and that is the result less its own share.
 
 use std::ops::Range;
 

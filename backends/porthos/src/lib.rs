@@ -2,8 +2,9 @@
 //!
 //! The client P0 and the server P1 hold additive shares over Z_2^64. The helper P2 holds nothing: it deals correlated randomness
 //! and tests blinded values for zero. One party may be corrupted, semi-honestly, and then learns nothing beside its inputs and
-//! outputs (statistical distance about 2^-64 for each draw in Z_(2^64 - 1)); shapes and the program are public. Streams of common randomness
-//! replace messages wherever one of two shares is free.
+//! outputs (statistical distance about 2^-64 for each draw in Z_(2^64 - 1)); shapes and the program are public. An output is that of
+//! the program with its local roundings, which are not independent of the shares: see [`Porthos::scale_down`]. Streams of common
+//! randomness replace messages wherever one of two shares is free.
 //!
 //! | file | holds |
 //! |---|---|
@@ -238,6 +239,12 @@ impl Protocol for Porthos {
         }
     }
 
+    /// # Security
+    /// Nothing is sent. But the result is ceil((x - rho) / 2^shift), where rho, the last bits of the client's share, is uniform and the
+    /// client's to know; the server knows as much from its own share, and the helper can compute rho from its masks for any x that it
+    /// guesses. Who receives an output that depends on this learns it for a known rho: no more of x at once than floor(x / 2^shift) would
+    /// tell, but the outputs of many inferences on equal inputs together tell bits of x below the last place.
+    ///
     /// # Source
     /// SecureML (Mohassel, Zhang; S&P 2017), section 4.1: each holder shifts its share; off by one in the last place, and wrong altogether with probability about |x| / 2^64.
     async fn scale_down(&self, cx: &Cx<'_>, x: &Share, spec: ScaleDown) -> Result<Share> {

@@ -60,8 +60,12 @@ fn program() -> (Vec<Message>, Vec<Use>) {
                 let pooled =
                     exec.max_pool(35, &image, &Window { strides: vec![1, 2], ..Window::dense(&[1, 4]) }).await?;
                 let best = exec.arg_max(36, &both, 1, false).await?;
-                exec.reveal_all(&[(REVEALS, &pooled, BOTH), (REVEALS + 1, &best, &[HELPER]), (REVEALS + 2, &w, &[SERVER])])
-                    .await?;
+                exec.reveal_all(&[
+                    (REVEALS, &pooled, BOTH),
+                    (REVEALS + 1, &best, &[HELPER]),
+                    (REVEALS + 2, &w, &[SERVER]),
+                ])
+                .await?;
             }
             Ok::<_, ProtocolError>(())
         })
@@ -129,11 +133,15 @@ fn vectors(message: &Message) -> Vec<Vec<u64>> {
     // Digits of n elements, and a word for each; only digits; or words.
     let digits = match (message.from, message.to) {
         (HELPER, _) if len.is_multiple_of(72) => len / 72 * 64,
-        (_, HELPER) if message.tag.step % 3 != 0 => len,
+        (_, HELPER) if !message.tag.step.is_multiple_of(3) => len,
         _ => 0,
     };
     let words = bytes_to_words(&message.payload[digits..]).unwrap();
-    words.chunks(if words.len() >= N { N } else { LOOK }).filter(|v| v.len() >= LOOK).map(|v| v[..LOOK].to_vec()).collect()
+    words
+        .chunks(if words.len() >= N { N } else { LOOK })
+        .filter(|v| v.len() >= LOOK)
+        .map(|v| v[..LOOK].to_vec())
+        .collect()
 }
 
 /// Whether the highest and the lowest five bits look uniform. A constant gives 63488, chance less than 100.
@@ -144,7 +152,8 @@ fn is_uniform(values: impl Iterator<Item = u64>) -> bool {
         low[(value & 31) as usize] += 1;
     }
     let expected = LOOK as f64 / 32.0;
-    let statistic = |counts: [u32; 32]| counts.iter().map(|&c| (f64::from(c) - expected).powi(2) / expected).sum::<f64>();
+    let statistic =
+        |counts: [u32; 32]| counts.iter().map(|&c| (f64::from(c) - expected).powi(2) / expected).sum::<f64>();
     statistic(high).max(statistic(low)) < 150.0
 }
 
@@ -172,8 +181,7 @@ fn no_message_is_masked_by_what_its_receiver_knows() {
                 known.push((stream, words));
             }
         }
-        assert_eq!(received.is_empty(), me == CLIENT && known.is_empty());
-        assert!(known.len() > 30, "{name} knows {} streams", known.len());
+        assert!(received.len() > 10 && known.len() > 50, "{name}: {} and {}", received.len(), known.len());
         let meet = |a: &[u64], b: &[u64]| {
             is_uniform(a.iter().zip(b).map(|(a, b)| a.wrapping_sub(*b)))
                 && is_uniform(a.iter().zip(b).map(|(a, b)| a.wrapping_add(*b)))
@@ -203,7 +211,10 @@ fn a_second_use_of_an_inference_ends_the_session() {
         Ok::<_, ProtocolError>(())
     });
     assert!(
-        matches!(&result, Err(ProtocolError::Net(NetError::Frame { .. } | NetError::Misuse { .. } | NetError::Aborted { .. }))),
+        matches!(
+            &result,
+            Err(ProtocolError::Net(NetError::Frame { .. } | NetError::Misuse { .. } | NetError::Aborted { .. }))
+        ),
         "{result:?}"
     );
 }
@@ -234,7 +245,8 @@ fn the_rounding_of_a_result_follows_from_the_receivers_share() {
         .unwrap();
     let [square, y] = &results[0][..] else { panic!("two results") };
     let (square, y): (&RingTensor, &RingTensor) = (square.as_ref().unwrap(), y.as_ref().unwrap());
-    let servers = log.lock().unwrap().iter().find(|m| m.tag.op == 3).map(|m| bytes_to_words(&m.payload).unwrap()).unwrap();
+    let servers =
+        log.lock().unwrap().iter().find(|m| m.tag.op == 3).map(|m| bytes_to_words(&m.payload).unwrap()).unwrap();
     let mut failures = 0;
     for ((square, y), theirs) in square.iter().zip(y).zip(servers) {
         let rho = square.wrapping_sub(theirs) % (1 << SHIFT);

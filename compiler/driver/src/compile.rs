@@ -79,6 +79,7 @@ pub fn compile(
     let refuse =
         |exit: Exit, diagnostics: &[Diagnostic]| Failure::diagnostics(exit, diagnostics, &model.listing, false);
     check_owners(&model.func, info.roles)?;
+    check_weights_owner(&model.func)?;
     let rounding =
         RoundingMode::from_name(info.rounding.name()).expect("invariant: the runtime and LLIL have the same roundings");
     let mut options = Options { ring: ring_bits(&args.ring_bits, backend)?, rounding, ..Options::default() };
@@ -94,7 +95,7 @@ pub fn compile(
     let Module::Hlil(mut hlil, hlil_weights) = optimised else { unreachable!("invariant: hlil-default ends in HLIL") };
 
     let (calibration, calibrated_on) = match (&args.calibrate, default_calibration) {
-        (Some(path), _) => (Samples::read(path, &model)?, format!("the samples in {}", path.display())),
+        (Some(path), _) => (Samples::read(path, &model)?, format!("the samples in {}", path.file_name().unwrap_or_default().to_string_lossy())),
         (None, Some(samples)) => (samples, "the first samples of the data".to_string()),
         (None, None) => draw_samples(&model, args)?,
     };
@@ -165,7 +166,8 @@ pub fn compile(
         ops: Vec::new(),
         notes,
     };
-    describe(&mut manifest, &llil, &plan, &price, info.roles);
+    describe(&mut manifest, &llil, info.roles);
+    describe_ops(&mut manifest, &plan, &price);
     Ok(Compiled {
         backend,
         model,
@@ -220,6 +222,22 @@ fn check_owners(func: &Func<Hlil>, roles: &[&str]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Weights have one owner: they are written to one file, which nobody else may read, under one commitment.
+fn check_weights_owner(func: &Func<Hlil>) -> Result<(), Failure> {
+    let mut weights = func.args().map(|(_, a)| a).filter(|a| a.kind == ArgKind::Weight);
+    let Some(first) = weights.next() else { return Ok(()) };
+    match weights.find(|w| w.owner != first.owner) {
+        None => Ok(()),
+        Some(other) => Err(Failure::new(
+            Exit::Unsupported,
+            format!(
+                "weight `{}` belongs to the {}, but `{}` to the {}: weights of several owners are not supported yet\nhelp: --owner weights=PARTY gives all of them to one party",
+                other.name, other.owner, first.name, first.owner
+            ),
+        )),
+    }
 }
 
 fn ring_bits(given: &str, backend: Backend) -> Result<RingBits, Failure> {
@@ -334,8 +352,9 @@ fn owned_weights(llil: &Func<Llil>, weights: &Weights) -> Result<WeightFile, Fai
     Ok(WeightFile::new(tensors?)?)
 }
 
-/// Fills in what the manifest lists.
-fn describe(manifest: &mut Manifest, llil: &Func<Llil>, plan: &Plan, price: &Price, roles: &[&str]) {
+/// Fills in what goes into the program and comes out of it.
+pub(crate) fn describe(manifest: &mut Manifest, llil: &Func<Llil>, roles: &[&str]) {
+    (manifest.inputs, manifest.weights, manifest.outputs) = (Vec::new(), Vec::new(), Vec::new());
     let frac = |ty: &TensorType<treville_llil::Elem>| ty.elem.fixed().map_or(0, |f| f.frac);
     for (_, arg) in llil.args() {
         let (name, shape, owner, frac) =
@@ -360,6 +379,10 @@ fn describe(manifest: &mut Manifest, llil: &Func<Llil>, plan: &Plan, price: &Pri
             post: post.into(),
         });
     }
+}
+
+/// Fills in the operations and their price.
+fn describe_ops(manifest: &mut Manifest, plan: &Plan, price: &Price) {
     let prices = price.by_op(plan);
     for row in &plan.rows {
         let (bytes, rounds) = prices.get(&row.op).copied().unwrap_or_default();

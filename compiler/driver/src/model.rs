@@ -82,7 +82,7 @@ impl Model {
         let func = parse::<Hlil>(text).map_err(|d| Failure::diagnostics(Exit::Unsupported, &d, &listing, false))?;
         let beside = path.with_file_name("weights.safetensors");
         let weights = match std::fs::read(&beside) {
-            Ok(bytes) => Weights::from_safetensors(&bytes).map_err(|e| Failure::file(&beside, e))?,
+            Ok(bytes) => Weights::from_safetensors(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", beside.display())))?,
             Err(_) => Weights::default(),
         };
         if let Some((_, missing)) = func.args().find(|(_, a)| a.kind == ArgKind::Weight && !weights.contains(&a.name)) {
@@ -120,7 +120,10 @@ fn import_options(file: &str, args: &ModelArgs) -> Result<tensorflow::Options, F
     for owner in &args.owner {
         let (name, party) =
             owner.rsplit_once('=').ok_or_else(|| Failure::usage(format!("--owner {owner}: expected NAME=PARTY")))?;
-        options.owners.insert(name.to_string(), party.to_string());
+        match name {
+            "weights" => options.weights_owner = Some(party.to_string()),
+            _ => drop(options.owners.insert(name.to_string(), party.to_string())),
+        }
     }
     options.public = args.public.iter().cloned().collect();
     options.secret = args.secret.iter().cloned().collect();

@@ -28,7 +28,7 @@ pub(crate) fn opt(args: &OptArgs) -> Result<String, Failure> {
         .ok_or_else(|| Failure::usage(format!("--rounding {}: exact, probabilistic or local", args.rounding)))?;
     let ring = RingBits::new(args.ring_bits).map_err(|e| Failure::usage(format!("--ring-bits: {e}")))?;
     let scale = u8::try_from(args.scale).map_err(|_| Failure::usage("--scale is at most 62"))?;
-    let module = Module::parse(&text, weights).map_err(|d| refuse(Exit::Failure, &d))?;
+    let module = Module::parse(&text, weights).map_err(|d| refuse(Exit::Unsupported, &d))?;
     let passes = resolve(&args.passes.join(","))
         .map_err(|d| Failure::usage(render(&d, &listing, false).trim_end().to_string()))?;
     let mut print = |pass: &treville_passes::Pass, module: &Module| eprintln!("// after {}\n{module}", pass.name);

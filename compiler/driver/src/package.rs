@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use treville_codegen::{Runtime, package_files, program_source};
 use treville_ir::{Func, parse};
 use treville_llil::Llil;
-use treville_party::{Manifest, WeightFile};
+use treville_party::{Manifest, PartyInfo, WeightFile};
 
 use crate::backends::Backend;
-use crate::compile::Compiled;
+use crate::compile::{Compiled, describe, role_of};
 use crate::failure::Failure;
 
 /// The workspace that this binary was built in, if it is still there.
@@ -42,21 +42,33 @@ impl Package {
         Ok(Package { dir: dir.to_path_buf(), manifest })
     }
 
-    /// The program, checked against the hash in the manifest.
+    /// The program, checked against the manifest: its hash, and what goes in and comes out.
     pub fn llil(&self) -> Result<Func<Llil>, Failure> {
         let path = self.dir.join("program.llil");
         let text = std::fs::read_to_string(&path).map_err(|e| Failure::file(&path, e))?;
+        let tampered = |what: &str| {
+            let text = format!("{}: the program is not the one that treville.json was made for ({what})", path.display());
+            Failure::new(treville_party::Exit::Tampering, text)
+        };
         if program_hash(&text, &self.manifest.backend) != self.manifest.program_hash {
-            return Err(Failure::new(
-                treville_party::Exit::Tampering,
-                format!(
-                    "{}: the program is not the one that treville.json was made for (its hash differs)",
-                    path.display()
-                ),
-            ));
+            return Err(tampered("its hash differs"));
         }
-        parse::<Llil>(&text)
-            .map_err(|d| Failure::other(format!("{}: {} errors, the first: {}", path.display(), d.len(), d[0].message)))
+        let func = parse::<Llil>(&text).map_err(|d| {
+            Failure::other(format!("{}: {} errors, the first: {}", path.display(), d.len(), d[0].message))
+        })?;
+        let roles = Backend::by_name(&self.manifest.backend)?.info().roles;
+        let mut described = self.manifest.clone();
+        described.parties = roles.iter().map(|r| PartyInfo { role: r.to_string() }).collect();
+        describe(&mut described, &func, roles);
+        if described != self.manifest {
+            return Err(tampered("its parties, inputs, weights or results differ"));
+        }
+        let mut owners = func.args().map(|(_, a)| &a.owner).chain(func.results().iter().flat_map(|r| &r.owners));
+        if let Some(stranger) = owners.find(|o| !roles.contains(&role_of(o, roles))) {
+            return Err(tampered(&format!("`{stranger}` is none of its parties")));
+        }
+        drop(owners);
+        Ok(func)
     }
 
     /// The weights beside the program.

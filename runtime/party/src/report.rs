@@ -134,7 +134,7 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
             node.op += &info.kind;
         }
         node.seconds += seconds;
-        node.bytes += bytes;
+        node.bytes += bytes + (parties.len() as u64 - 1) / 2;
         node.rounds += rounds_of[&info.op];
     }
     let bytes_total = parties.iter().map(|p| p.bytes_sent).sum();

@@ -21,4 +21,6 @@ pub struct Options {
     /// The party that brings an input or weight, or learns an output, by name (`--owner`). By default `client` brings the
     /// inputs and learns the outputs, and `server` brings the weights.
     pub owners: BTreeMap<String, String>,
+    /// The party that brings the weights that `owners` does not name, if it is not `server`.
+    pub weights_owner: Option<String>,
 }

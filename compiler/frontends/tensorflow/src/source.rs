@@ -42,7 +42,8 @@ impl Importer<'_> {
             self.weights.add_source(&constant.name, values.clone()).map_err(|error| {
                 Diagnostic::error("E0117", error.to_string()).at_node(&constant.name, "this constant")
             })?;
-            self.func.add_arg(Arg::new(&constant.name, ty, self.owner(&constant.name, SERVER), ArgKind::Weight))
+            let owner = self.owner(&constant.name, self.options.weights_owner.as_deref().unwrap_or(SERVER));
+            self.func.add_arg(Arg::new(&constant.name, ty, owner, ArgKind::Weight))
         };
         self.constants.insert(constant.name.clone(), value);
         Ok(value)

@@ -26,9 +26,14 @@ pub fn annotate_err(func: &mut Func<Llil>, weights: &Weights) -> Vec<Option<f64>
         found.extend(bound.map(|b| (result, b)));
     }
     for (value, bound) in found {
-        func.annotate(value, "err", Attr::Float(bound));
+        func.annotate(value, "err", Attr::Float(published(bound)));
     }
     func.results().iter().map(|r| bounds[r.value.index()]).collect()
+}
+
+/// The bound that all may know: the next power of two. Bounds of up to two units tell nothing of the weights.
+fn published(bound: f64) -> f64 {
+    if bound > 2.0 { bound.log2().ceil().exp2() } else { bound }
 }
 
 fn bound(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, err: &dyn Fn(usize) -> Option<f64>) -> Option<f64> {
