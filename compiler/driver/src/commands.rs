@@ -1,5 +1,6 @@
 //! One function for each command: options in, text for stdout out.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -259,10 +260,20 @@ fn inputs(arguments: &[String]) -> Result<Vec<(String, Array)>, Failure> {
 
 fn samples_of(arguments: &[String], model: &Model) -> Result<Samples, Failure> {
     let names = model.inputs();
-    let arrays = inputs(arguments)?.into_iter().map(|(name, a)| {
-        (if name.is_empty() { names.first().map(|(n, _)| n.clone()).unwrap_or_default() } else { name }, a)
-    });
-    Samples::from_arrays(arrays.collect(), &names).map_err(Failure::usage)
+    let mut arrays = BTreeMap::new();
+    for (name, array) in inputs(arguments)? {
+        // A lone array without a name is the first input.
+        let name = if name.is_empty() { names.first().map(|(n, _)| n.clone()).unwrap_or_default() } else { name };
+        let known = names.iter().any(|(n, _)| *n == name) || matches!(name.as_str(), "labels" | "expected");
+        if !known {
+            let names: Vec<&str> = names.iter().map(|(n, _)| n.as_str()).collect();
+            return Err(Failure::usage(format!("there is no input `{name}`; there is: {}", names.join(", "))));
+        }
+        if arrays.insert(name.clone(), array).is_some() {
+            return Err(Failure::usage(format!("input `{name}`: given twice")));
+        }
+    }
+    Samples::from_arrays(arrays, &names).map_err(Failure::usage)
 }
 
 /// Writes results to files, or says what they are.

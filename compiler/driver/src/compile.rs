@@ -95,7 +95,10 @@ pub fn compile(
     let Module::Hlil(mut hlil, hlil_weights) = optimised else { unreachable!("invariant: hlil-default ends in HLIL") };
 
     let (calibration, calibrated_on) = match (&args.calibrate, default_calibration) {
-        (Some(path), _) => (Samples::read(path, &model)?, format!("the samples in {}", path.file_name().unwrap_or_default().to_string_lossy())),
+        (Some(path), _) => (
+            Samples::read(path, &model)?,
+            format!("the samples in {}", path.file_name().unwrap_or_default().to_string_lossy()),
+        ),
         (None, Some(samples)) => (samples, "the first samples of the data".to_string()),
         (None, None) => draw_samples(&model, args)?,
     };

@@ -14,6 +14,9 @@ use crate::cli::ModelArgs;
 use crate::failure::Failure;
 use crate::table::table;
 
+/// The greatest number of elements of a tensor: 1 GiB of f32.
+const MAX_ELEMENTS: f64 = (1u64 << 28) as f64;
+
 /// An imported model.
 #[derive(Clone)]
 pub struct Model {
@@ -58,13 +61,14 @@ impl Model {
         let options = import_options(file, args)?;
         let format = tensorflow::Format::sniff(bytes);
         match tensorflow::import(bytes, format, &options) {
-            Ok(imported) => Ok(Model {
+            Ok(imported) => Model {
                 name,
                 func: imported.func,
                 weights: imported.weights,
                 notes: imported.notes,
                 listing: imported.listing,
-            }),
+            }
+            .in_memory(),
             Err(error) => {
                 // The model may be fine where all that is wrong are options that do not fit it.
                 let of_options =
@@ -82,13 +86,34 @@ impl Model {
         let func = parse::<Hlil>(text).map_err(|d| Failure::diagnostics(Exit::Unsupported, &d, &listing, false))?;
         let beside = path.with_file_name("weights.safetensors");
         let weights = match std::fs::read(&beside) {
-            Ok(bytes) => Weights::from_safetensors(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", beside.display())))?,
+            Ok(bytes) => {
+                Weights::from_safetensors(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", beside.display())))?
+            }
             Err(_) => Weights::default(),
         };
         if let Some((_, missing)) = func.args().find(|(_, a)| a.kind == ArgKind::Weight && !weights.contains(&a.name)) {
             return Err(Failure::usage(format!("weight `{}` is not in {}", missing.name, beside.display())));
         }
-        Ok(Model { name, func, weights, notes: Vec::new(), listing })
+        Model { name, func, weights, notes: Vec::new(), listing }.in_memory()
+    }
+
+    /// Refuses a model whose tensors no machine could hold: calibration evaluates it.
+    fn in_memory(self) -> Result<Self, Failure> {
+        let mut too_large = Vec::new();
+        for (id, value) in self.func.values() {
+            let elements: f64 = value.ty.shape.iter().map(|&d| d as f64).product();
+            if elements > MAX_ELEMENTS {
+                let message = format!("a tensor of {elements:.0} elements is too large: {}", value.ty);
+                let node = self.func.loc(id);
+                let diagnostic = Diagnostic::error("E0701", message).at_node(node, "this value");
+                too_large
+                    .push(diagnostic.with_help("at most 2^28 elements can be computed with; is a dimension wrong?"));
+            }
+        }
+        if too_large.is_empty() {
+            return Ok(self);
+        }
+        Err(Failure::diagnostics(Exit::Unsupported, &too_large, &self.listing, false))
     }
 
     /// The names and shapes of the inputs.

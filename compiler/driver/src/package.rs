@@ -47,7 +47,8 @@ impl Package {
         let path = self.dir.join("program.llil");
         let text = std::fs::read_to_string(&path).map_err(|e| Failure::file(&path, e))?;
         let tampered = |what: &str| {
-            let text = format!("{}: the program is not the one that treville.json was made for ({what})", path.display());
+            let text =
+                format!("{}: the program is not the one that treville.json was made for ({what})", path.display());
             Failure::new(treville_party::Exit::Tampering, text)
         };
         if program_hash(&text, &self.manifest.backend) != self.manifest.program_hash {

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use treville_net::Shape;
 use treville_net::parties::{Parties, PartyEntry};
 use treville_party::{Array, Exit, Manifest, PartyReport, RunReport, merge_reports, read_npy};
 
@@ -44,6 +45,9 @@ pub struct RunResult {
 /// If a party fails, its exit code and message; the first failure that is not about a peer explains the others.
 pub fn run(package: &Package, options: &RunOptions) -> Result<RunResult, Failure> {
     let binary = package.built_binary()?;
+    if let Some(net) = &options.net {
+        net.parse::<Shape>().map_err(|e| Failure::usage(e.to_string()))?;
+    }
     let scratch = tempfile::tempdir().map_err(|e| Failure::other(format!("no temporary directory: {e}")))?;
     let roles: Vec<&str> = package.manifest.parties.iter().map(|p| p.role.as_str()).collect();
     if roles.len() > 1 {

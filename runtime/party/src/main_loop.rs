@@ -145,9 +145,9 @@ fn peers(manifest: &Manifest, roles: &[&str], args: &PartyArgs) -> Result<(TlsCo
     let parties = read_parties(&args.parties)?
         .in_roles(roles)
         .map_err(|e| PartyError::File { path: args.parties.clone(), reason: e.to_string() })?;
-    let me = parties
-        .by_role(&args.role)
-        .ok_or_else(|| PartyError::Usage(format!("{} has no party for role `{}`", args.parties.display(), args.role)))?;
+    let me = parties.by_role(&args.role).ok_or_else(|| {
+        PartyError::Usage(format!("{} has no party for role `{}`", args.parties.display(), args.role))
+    })?;
     let hello = Hello {
         backend: manifest.backend.clone(),
         program_hash: hash(&manifest.program_hash)?,

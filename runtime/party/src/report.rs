@@ -120,7 +120,8 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
         }
     }
     // Nodes come in program order: inputs and weights of a node are shared before it runs, and say nothing of its place.
-    let (early, program): (Vec<_>, Vec<_>) = manifest.ops.iter().partition(|o| matches!(o.kind.as_str(), "input" | "prepare"));
+    let (early, program): (Vec<_>, Vec<_>) =
+        manifest.ops.iter().partition(|o| matches!(o.kind.as_str(), "input" | "prepare"));
     for info in program.into_iter().chain(early) {
         let seconds = parties.iter().filter_map(|p| p.ops.get(&info.op)).map(|o| o.seconds).fold(0.0, f64::max);
         let bytes = parties.iter().filter_map(|p| p.ops.get(&info.op)).map(|o| o.bytes).sum::<u64>();
@@ -134,7 +135,7 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
             node.op += &info.kind;
         }
         node.seconds += seconds;
-        node.bytes += bytes + (parties.len() as u64 - 1) / 2;
+        node.bytes += bytes;
         node.rounds += rounds_of[&info.op];
     }
     let bytes_total = parties.iter().map(|p| p.bytes_sent).sum();

@@ -34,7 +34,7 @@ impl WeightFile {
 
     /// Reads a weights file.
     pub fn read(path: &Path) -> Result<Self, PartyError> {
-        let fail = |reason: String| PartyError::Weights { path: path.into(), reason };
+        let fail = |reason: String| PartyError::File { path: path.into(), reason };
         let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
         let (_, header) =
             SafeTensors::read_metadata(&bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
@@ -70,7 +70,7 @@ impl WeightFile {
             )
         });
         let metadata = [(SALT.to_string(), self.salt.clone())].into();
-        let fail = |reason: String| PartyError::Weights { path: path.into(), reason };
+        let fail = |reason: String| PartyError::Unwritten { path: path.into(), reason };
         let text = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
         crate::files::write_private(path, &text)
     }

@@ -1,0 +1,13 @@
+//! What crosses crates: the ladder from TensorFlow's answers to party processes, and everything that can go wrong.
+//!
+//! One binary, because each test binary links the whole driver. A test that needs a built package does all that is to
+//! be done with it, so that a run of the tests builds two packages and no more.
+
+mod cost;
+mod failures;
+mod garbage;
+mod kills;
+mod ladder;
+mod package;
+mod parties;
+mod support;
