@@ -53,7 +53,12 @@ fn parties() -> Vec<Worker> {
     for role in ROLES {
         let (keys, (listener, address)) = (generate(role).expect("keys"), loopback_listener().expect("a free port"));
         let identity = Identity::from_pem(&keys.certificate_pem, &keys.private_key_pem).expect("fresh keys");
-        entries.push(PartyEntry { name: role.into(), role: role.into(), address: address.to_string(), fingerprint: keys.fingerprint });
+        entries.push(PartyEntry {
+            name: role.into(),
+            role: role.into(),
+            address: address.to_string(),
+            fingerprint: keys.fingerprint,
+        });
         ends.push((identity, listener));
     }
     let table = Parties::new(entries).expect("a table");

@@ -31,12 +31,20 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("treville-passes", &["treville-net", "treville-prg"]),
 ];
 
-const COMPILER: &[&str] = &["treville-ir", "treville-hlil", "treville-llil", "treville-frontend-tensorflow", "treville-passes", "treville-codegen"];
+const COMPILER: &[&str] = &[
+    "treville-ir",
+    "treville-hlil",
+    "treville-llil",
+    "treville-frontend-tensorflow",
+    "treville-passes",
+    "treville-codegen",
+];
 
 #[test]
 fn imports_only_go_down() {
     let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata runs in the workspace");
-    let tier: BTreeMap<&str, usize> = TIERS.iter().enumerate().flat_map(|(i, crates)| crates.iter().map(move |c| (*c, i))).collect();
+    let tier: BTreeMap<&str, usize> =
+        TIERS.iter().enumerate().flat_map(|(i, crates)| crates.iter().map(move |c| (*c, i))).collect();
     let mut edges = 0;
     let mut wrong = Vec::new();
     for package in &metadata.packages {

@@ -48,7 +48,7 @@ fn draw(cx: &Cx<'_>, prg: &Prg, purpose: Purpose, step: u16, first: usize) -> st
     Ok(tile)
 }
 
-/// This holder's shares of c for the shares `x` of bits. `r` is t = r + 1 where `flip` is set, and `open` marks the elements where that
+/// This holder's shares of c for the shares `x` of bits. `r` is t = r + 1 where `flip` is set, and `overflow` marks the elements where that
 /// has overflowed. `one` is 1 at the holder that adds public terms.
 fn differences(x: &Tile, r: &Planes, flip: &Row, overflow: &Row, one: u8) -> Tile {
     let mut c = ZERO;

@@ -47,7 +47,13 @@ pub(crate) enum Outgoing {
 }
 
 /// Writes what is queued until both sides have closed, or the session fails; in that case the peer is told why.
-pub(crate) async fn write_frames(inbox: &Inbox, peer: Party, io: impl AsyncWrite + Unpin, mut queue: Items<Outgoing>, timing: Timing) {
+pub(crate) async fn write_frames(
+    inbox: &Inbox,
+    peer: Party,
+    io: impl AsyncWrite + Unpin,
+    mut queue: Items<Outgoing>,
+    timing: Timing,
+) {
     let mut writer = Writer { io, sequence: 0, buffer: Vec::new() };
     let written = write_queue(inbox, peer, &mut writer, &mut queue, timing).await;
     if let Err(error) = &written
@@ -143,7 +149,12 @@ pub(crate) async fn read_frames(inbox: &Inbox, peer: Party, mut io: impl AsyncRe
     }
 }
 
-async fn take_in(inbox: &Inbox, peer: Party, io: &mut (impl AsyncRead + Unpin), timing: Timing) -> Result<(), NetError> {
+async fn take_in(
+    inbox: &Inbox,
+    peer: Party,
+    io: &mut (impl AsyncRead + Unpin),
+    timing: Timing,
+) -> Result<(), NetError> {
     for sequence in 0.. {
         inbox.room(peer).await?;
         let header = match read_exact(inbox, peer, io, HEADER_BYTES, timing).await {
@@ -152,7 +163,8 @@ async fn take_in(inbox: &Inbox, peer: Party, io: &mut (impl AsyncRead + Unpin), 
             Err(error) => return Err(inbox.fail(error)),
         };
         let header = header.as_ref().try_into().expect("invariant: as many bytes as a header has were read");
-        let header = check(inbox, Header::decode(header), sequence).map_err(|problem| inbox.bad_frame(peer, problem))?;
+        let header =
+            check(inbox, Header::decode(header), sequence).map_err(|problem| inbox.bad_frame(peer, problem))?;
         let payload_bytes = usize::try_from(header.payload_bytes).expect("invariant: checked against a limit");
         let payload = read_exact(inbox, peer, io, payload_bytes, timing).await.map_err(|error| inbox.fail(error))?;
         match header.kind {
@@ -187,7 +199,13 @@ fn check(inbox: &Inbox, header: Result<Header, FrameProblem>, sequence: u64) -> 
     Ok(header)
 }
 
-async fn read_exact(inbox: &Inbox, peer: Party, io: &mut (impl AsyncRead + Unpin), len: usize, timing: Timing) -> Result<Bytes, NetError> {
+async fn read_exact(
+    inbox: &Inbox,
+    peer: Party,
+    io: &mut (impl AsyncRead + Unpin),
+    len: usize,
+    timing: Timing,
+) -> Result<Bytes, NetError> {
     use bytes::BufMut;
     let mut buffer = BytesMut::with_capacity(len).limit(len);
     while buffer.has_remaining_mut() {
@@ -195,7 +213,13 @@ async fn read_exact(inbox: &Inbox, peer: Party, io: &mut (impl AsyncRead + Unpin
             Ok(Ok(0)) => return Err(NetError::Closed { peer: inbox.name(peer), at: inbox.at(peer) }),
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(lost(inbox, peer, &error)),
-            Err(_) => return Err(NetError::Silent { peer: inbox.name(peer), at: inbox.at(peer), seconds: timing.silence.as_secs() }),
+            Err(_) => {
+                return Err(NetError::Silent {
+                    peer: inbox.name(peer),
+                    at: inbox.at(peer),
+                    seconds: timing.silence.as_secs(),
+                });
+            }
         }
     }
     Ok(buffer.into_inner().freeze())
@@ -204,9 +228,10 @@ async fn read_exact(inbox: &Inbox, peer: Party, io: &mut (impl AsyncRead + Unpin
 fn lost(inbox: &Inbox, peer: Party, error: &io::Error) -> NetError {
     let (peer, at) = (inbox.name(peer), inbox.at(peer));
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
-            NetError::Closed { peer, at }
-        }
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => NetError::Closed { peer, at },
         _ => NetError::Broken { peer, at, message: error.to_string() },
     }
 }

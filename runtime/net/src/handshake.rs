@@ -53,14 +53,20 @@ pub async fn run(transport: &dyn Transport, hello: Hello) -> Result<Session, Net
 }
 
 /// As [`run`]; calls `bind` with the session's id before any peer can believe that this party agrees.
-pub(crate) async fn exchange(transport: &dyn Transport, hello: Hello, bind: impl FnOnce(&[u8; 32])) -> Result<Session, NetError> {
+pub(crate) async fn exchange(
+    transport: &dyn Transport,
+    hello: Hello,
+    bind: impl FnOnce(&[u8; 32]),
+) -> Result<Session, NetError> {
     let mut nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|e| transport.abort(NetError::Randomness { message: e.to_string() }))?;
     let me = transport.me();
     let peers: Vec<Party> = (0..transport.parties()).map(Party).filter(|p| *p != me).collect();
     let ours = Bytes::from(encode(&hello, &nonce));
     if ours.len() > MAX_HELLO_BYTES {
-        return Err(transport.abort(NetError::Config { what: format!("the hello has {} bytes, {MAX_HELLO_BYTES} are allowed", ours.len()) }));
+        return Err(transport.abort(NetError::Config {
+            what: format!("the hello has {} bytes, {MAX_HELLO_BYTES} are allowed", ours.len()),
+        }));
     }
 
     let mut encoded = vec![ours.clone(); transport.parties()];
@@ -83,7 +89,12 @@ pub(crate) async fn exchange(transport: &dyn Transport, hello: Hello, bind: impl
         let theirs = or(&agreed, transport.recv(*peer, CONFIRM).await, transport)?.payload;
         if agreed.is_ok() && theirs != id[..] {
             let peer = transport.names()[peer.0].clone();
-            return Err(transport.abort(NetError::Handshake { peer, field: "session id", ours: hex(&id), theirs: hex(&theirs) }));
+            return Err(transport.abort(NetError::Handshake {
+                peer,
+                field: "session id",
+                ours: hex(&id),
+                theirs: hex(&theirs),
+            }));
         }
     }
     match agreed {
@@ -96,7 +107,11 @@ pub(crate) async fn exchange(transport: &dyn Transport, hello: Hello, bind: impl
 }
 
 /// The result of a call, or what was found out before if that is worse.
-fn or<T>(agreed: &Result<Vec<Hello>, NetError>, result: Result<T, NetError>, transport: &dyn Transport) -> Result<T, NetError> {
+fn or<T>(
+    agreed: &Result<Vec<Hello>, NetError>,
+    result: Result<T, NetError>,
+    transport: &dyn Transport,
+) -> Result<T, NetError> {
     result.map_err(|error| match agreed {
         Ok(_) => error,
         Err(difference) => {
@@ -109,7 +124,8 @@ fn or<T>(agreed: &Result<Vec<Hello>, NetError>, result: Result<T, NetError>, tra
 fn agree(transport: &dyn Transport, ours: &Hello, encoded: &[Bytes]) -> Result<Vec<Hello>, NetError> {
     let mut hellos = Vec::new();
     for (name, bytes) in transport.names().iter().zip(encoded) {
-        let differs = |field, ours: String, theirs: String| NetError::Handshake { peer: name.clone(), field, ours, theirs };
+        let differs =
+            |field, ours: String, theirs: String| NetError::Handshake { peer: name.clone(), field, ours, theirs };
         let version = bytes.first_chunk().map(|v| u32::from_le_bytes(*v));
         if version != Some(PROTOCOL_VERSION) {
             let theirs = version.map_or("none".to_owned(), |v| v.to_string());
@@ -125,7 +141,9 @@ fn agree(transport: &dyn Transport, ours: &Hello, encoded: &[Bytes]) -> Result<V
                 ("party table", hex(&h.parties_hash)),
             ]
         };
-        if let Some(((field, ours), (_, theirs))) = fields(ours).into_iter().zip(fields(&theirs)).find(|(ours, theirs)| ours != theirs) {
+        if let Some(((field, ours), (_, theirs))) =
+            fields(ours).into_iter().zip(fields(&theirs)).find(|(ours, theirs)| ours != theirs)
+        {
             return Err(differs(field, ours, theirs));
         }
         hellos.push(theirs);
@@ -143,8 +161,14 @@ fn session_id(encoded: &[Bytes]) -> [u8; 32] {
 
 /// The version, and then each field with its length before it. An absent attestation is an absent field.
 fn encode(hello: &Hello, nonce: &[u8; 32]) -> Vec<u8> {
-    let fields: [&[u8]; 6] =
-        [nonce, hello.backend.as_bytes(), &hello.program_hash, &hello.weights_commitment, hello.rings.as_bytes(), &hello.parties_hash];
+    let fields: [&[u8]; 6] = [
+        nonce,
+        hello.backend.as_bytes(),
+        &hello.program_hash,
+        &hello.weights_commitment,
+        hello.rings.as_bytes(),
+        &hello.parties_hash,
+    ];
     let mut bytes = PROTOCOL_VERSION.to_le_bytes().to_vec();
     for field in fields.into_iter().chain(hello.attestation.as_deref()) {
         bytes.extend_from_slice(&(field.len() as u32).to_le_bytes());

@@ -74,7 +74,15 @@ impl Inbox {
             closing: false,
             counters: PayloadBytes::new(names.len()),
         };
-        Inbox { me, names, limits, state: Mutex::new(state), failure: watch::channel(None).0, changed: Notify::new(), session: OnceLock::new() }
+        Inbox {
+            me,
+            names,
+            limits,
+            state: Mutex::new(state),
+            failure: watch::channel(None).0,
+            changed: Notify::new(),
+            session: OnceLock::new(),
+        }
     }
 
     pub(crate) fn name(&self, peer: Party) -> String {
@@ -165,7 +173,9 @@ impl Inbox {
     pub(crate) fn sending(&self, to: Party, frame: &Frame) -> Result<(), NetError> {
         self.check_peer(to, frame.tag)?;
         if frame.payload.len() > self.limits.frame_bytes {
-            return Err(self.fail(NetError::Misuse { at: frame.tag, what: "the frame is larger than the transport's limit" }));
+            return Err(
+                self.fail(NetError::Misuse { at: frame.tag, what: "the frame is larger than the transport's limit" })
+            );
         }
         let mut state = self.lock()?;
         state.last = frame.tag;
@@ -238,7 +248,11 @@ impl Inbox {
 
     /// Ends the session if something from `peer` has been awaited for longer than the limit for its tag.
     pub(crate) fn check_stalled(&self, peer: Party, limit: impl Fn(Tag) -> Duration) {
-        let stalled = self.state().peers[peer.0].awaited.iter().find(|(tag, awaited)| awaited.since.elapsed() > limit(**tag)).map(|(tag, _)| *tag);
+        let stalled = self.state().peers[peer.0]
+            .awaited
+            .iter()
+            .find(|(tag, awaited)| awaited.since.elapsed() > limit(**tag))
+            .map(|(tag, _)| *tag);
         if let Some(at) = stalled {
             self.fail(NetError::Stalled { peer: self.name(peer), at, seconds: limit(at).as_secs() });
         }

@@ -49,7 +49,8 @@ impl Identity {
     /// If one of them is malformed, or they do not belong together.
     pub fn from_pem(certificate_pem: &str, private_key_pem: &str) -> Result<Identity, KeyError> {
         let certificate = certificate(certificate_pem)?;
-        let key = PrivateKeyDer::from_pem_slice(private_key_pem.as_bytes()).map_err(|e| KeyError::PrivateKey { message: e.to_string() })?;
+        let key = PrivateKeyDer::from_pem_slice(private_key_pem.as_bytes())
+            .map_err(|e| KeyError::PrivateKey { message: e.to_string() })?;
         CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), &rustls::crypto::ring::default_provider())
             .map_err(|e| KeyError::Pair { message: e.to_string() })?;
         Ok(Identity { certificate, key })
@@ -102,7 +103,10 @@ impl FromStr for Fingerprint {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let malformed = || KeyError::Fingerprint { text: text.to_owned() };
-        let digits = text.strip_prefix("sha256:").filter(|d| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit())).ok_or_else(malformed)?;
+        let digits = text
+            .strip_prefix("sha256:")
+            .filter(|d| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit()))
+            .ok_or_else(malformed)?;
         let mut bytes = [0; 32];
         for (i, byte) in bytes.iter_mut().enumerate() {
             *byte = u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).map_err(|_| malformed())?;
@@ -163,7 +167,16 @@ mod tests {
     fn malformed_fingerprints_are_refused() {
         let good = format!("sha256:{}", "ab".repeat(32));
         assert!(good.parse::<Fingerprint>().is_ok());
-        for bad in ["", "sha256:", &good[7..], &good[..70], &format!("{good}0"), &good.replace("ab", "+b"), &good.replace("sha256", "sha1"), &good.replace("ab", "é")] {
+        for bad in [
+            "",
+            "sha256:",
+            &good[7..],
+            &good[..70],
+            &format!("{good}0"),
+            &good.replace("ab", "+b"),
+            &good.replace("sha256", "sha1"),
+            &good.replace("ab", "é"),
+        ] {
             assert_eq!(bad.parse::<Fingerprint>(), Err(KeyError::Fingerprint { text: bad.to_owned() }));
         }
     }

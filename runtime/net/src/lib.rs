@@ -27,7 +27,7 @@ pub use error::{FrameProblem, NetError};
 pub use inbox::Limits;
 pub use link::Link;
 pub use memory::MemoryTransport;
-pub use transport::{Frame, Party, Tag, Transport};
 pub use shaped::{Shape, ShapeError, Shaped};
 pub use tls::TlsTransport;
+pub use transport::{Frame, Party, Tag, Transport};
 pub use words::{bytes_to_words, words_into_bytes, words_to_bytes};

@@ -67,7 +67,12 @@ impl<'a> Link<'a> {
             let Frame { tag, payload, .. } = self.await_frame(from, tag).await?;
             if payload.len() != len {
                 let peer = self.transport.names()[from.0].clone();
-                return Err(self.transport.abort(NetError::Length { peer, at: tag, expected: len, found: payload.len() }));
+                return Err(self.transport.abort(NetError::Length {
+                    peer,
+                    at: tag,
+                    expected: len,
+                    found: payload.len(),
+                }));
             }
             Ok(payload)
         }
@@ -84,6 +89,9 @@ impl<'a> Link<'a> {
         let tag = |step| Tag { op: self.op, inference: self.inference, step };
         let counter = steps.get(peer.0).ok_or(NetError::Misuse { at: tag(0), what: "there is no such party" })?;
         let step = counter.fetch_add(1, Ordering::Relaxed);
-        u16::try_from(step).map(tag).map_err(|_| NetError::Misuse { at: tag(u16::MAX), what: "more than 65536 messages to one peer in one operation" })
+        u16::try_from(step).map(tag).map_err(|_| NetError::Misuse {
+            at: tag(u16::MAX),
+            what: "more than 65536 messages to one peer in one operation",
+        })
     }
 }

@@ -33,7 +33,9 @@ pub fn mesh_seeded(n: usize, seed: [u8; 32]) -> Vec<MemoryTransport> {
 /// A mesh with all choices made by the caller. See [`mesh_seeded`] about the seed.
 pub fn mesh_with(names: Vec<String>, seed: [u8; 32], limits: Limits) -> Vec<MemoryTransport> {
     let inboxes: Vec<_> = (0..names.len()).map(|i| Arc::new(Inbox::new(Party(i), names.clone(), limits))).collect();
-    (0..names.len()).map(|i| MemoryTransport { me: inboxes[i].clone(), all: inboxes.clone(), seed: Zeroizing::new(seed) }).collect()
+    (0..names.len())
+        .map(|i| MemoryTransport { me: inboxes[i].clone(), all: inboxes.clone(), seed: Zeroizing::new(seed) })
+        .collect()
 }
 
 fn names(n: usize) -> Vec<String> {
@@ -60,7 +62,11 @@ impl MemoryTransport {
     fn spread<T>(&self, result: Result<T, NetError>) -> Result<T, NetError> {
         if let Err(error) = &result {
             for peer in self.peers().filter(|peer| peer.failure().is_none()) {
-                peer.fail(NetError::Aborted { peer: peer.name(self.me.me), at: peer.at(self.me.me), reason: error.to_string() });
+                peer.fail(NetError::Aborted {
+                    peer: peer.name(self.me.me),
+                    at: peer.at(self.me.me),
+                    reason: error.to_string(),
+                });
             }
         }
         result

@@ -74,7 +74,12 @@ impl Parties {
         let mut seen = BTreeMap::new();
         for (second, entry) in entries.iter().enumerate() {
             let fingerprint = entry.fingerprint.to_string();
-            for (field, value) in [("name", &entry.name), ("role", &entry.role), ("address", &entry.address), ("fingerprint", &fingerprint)] {
+            for (field, value) in [
+                ("name", &entry.name),
+                ("role", &entry.role),
+                ("address", &entry.address),
+                ("fingerprint", &fingerprint),
+            ] {
                 if let Some(first) = seen.insert((field, value.clone()), second) {
                     return Err(PartiesError::Duplicate { field, value: value.clone(), first, second });
                 }
@@ -91,7 +96,11 @@ impl Parties {
         if let Some(stray) = self.0.iter().find(|entry| !roles.contains(&entry.role.as_str())) {
             return Err(PartiesError::StrayRole { party: stray.name.clone(), role: stray.role.clone() });
         }
-        let entry = |role: &&str| self.by_role(role).map(|party| self.0[party.0].clone()).ok_or_else(|| PartiesError::MissingRole { role: (*role).to_owned() });
+        let entry = |role: &&str| {
+            self.by_role(role)
+                .map(|party| self.0[party.0].clone())
+                .ok_or_else(|| PartiesError::MissingRole { role: (*role).to_owned() })
+        };
         Ok(Parties(roles.iter().map(entry).collect::<Result<_, _>>()?))
     }
 
@@ -112,8 +121,14 @@ impl Parties {
 
     /// The table as TOML; [`Parties::parse`] reads it back.
     pub fn to_toml(&self) -> String {
-        let line = |e: &PartyEntry| Line { name: e.name.clone(), role: e.role.clone(), address: e.address.clone(), fingerprint: e.fingerprint.to_string() };
-        toml::to_string(&File { party: self.0.iter().map(line).collect() }).expect("invariant: strings can be written as TOML")
+        let line = |e: &PartyEntry| Line {
+            name: e.name.clone(),
+            role: e.role.clone(),
+            address: e.address.clone(),
+            fingerprint: e.fingerprint.to_string(),
+        };
+        toml::to_string(&File { party: self.0.iter().map(line).collect() })
+            .expect("invariant: strings can be written as TOML")
     }
 
     /// A hash of the table, in its order, for the handshake.
@@ -136,7 +151,9 @@ fn check_address(entry: &PartyEntry) -> Result<(), PartiesError> {
         Some((_, 0)) => "port 0 is no port",
         Some(("", _)) => "the host is missing",
         Some((host, _)) if host.contains(char::is_whitespace) => "a host has no blanks",
-        Some((host, _)) if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) => "an IPv6 address stands in brackets",
+        Some((host, _)) if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) => {
+            "an IPv6 address stands in brackets"
+        }
         Some(_) => return Ok(()),
     };
     Err(PartiesError::Address { party: entry.name.clone(), address: address.to_owned(), problem })
@@ -153,13 +170,17 @@ pub enum PartiesError {
     #[error("party table: {found} [[party]] entries, at least 2 are needed")]
     TooFew { found: usize },
     /// A name or role is empty or has odd characters.
-    #[error("party table: entry {index} has the {field} `{value}`; letters, digits, `-`, `_`, `.` and blanks are expected")]
+    #[error(
+        "party table: entry {index} has the {field} `{value}`; letters, digits, `-`, `_`, `.` and blanks are expected"
+    )]
     Word { index: usize, field: &'static str, value: String },
     /// An address is malformed.
     #[error("party table: {party} has the address `{address}`: {problem}")]
     Address { party: String, address: String, problem: &'static str },
     /// A fingerprint is malformed.
-    #[error("party table: {party} has the fingerprint `{fingerprint}`; `sha256:` and 64 hexadecimal digits are expected (`treville keys show`)")]
+    #[error(
+        "party table: {party} has the fingerprint `{fingerprint}`; `sha256:` and 64 hexadecimal digits are expected (`treville keys show`)"
+    )]
     Fingerprint { party: String, fingerprint: String },
     /// Two parties cannot be told apart.
     #[error("party table: entries {first} and {second} have the same {field} `{value}`")]
@@ -178,7 +199,11 @@ mod tests {
 
     fn table(edit: impl Fn(&str) -> String) -> Result<Parties, PartiesError> {
         let entry = |i: usize, role: &str| {
-            format!("[[party]]\nname = \"{role}\"\nrole = \"{role}\"\naddress = \"127.0.0.1:{}\"\nfingerprint = \"sha256:{}\"\n\n", 7000 + i, format!("{i:02x}").repeat(32))
+            format!(
+                "[[party]]\nname = \"{role}\"\nrole = \"{role}\"\naddress = \"127.0.0.1:{}\"\nfingerprint = \"sha256:{}\"\n\n",
+                7000 + i,
+                format!("{i:02x}").repeat(32)
+            )
         };
         let text: String = ["client", "server", "helper"].iter().enumerate().map(|(i, role)| entry(i, role)).collect();
         Parties::parse(&edit(&text))
@@ -202,7 +227,10 @@ mod tests {
             hash(&|t| t.replace("role = \"client\"", "role = \"other\"")),
             hash(&|t| t.replace("7000", "7777")),
             hash(&|t| t.replace("sha256:00", "sha256:ff")),
-            table(str::to_owned).and_then(|t| t.in_roles(&["server", "client", "helper"])).expect("the roles are there").hash(),
+            table(str::to_owned)
+                .and_then(|t| t.in_roles(&["server", "client", "helper"]))
+                .expect("the roles are there")
+                .hash(),
         ];
         assert_eq!(hashes.iter().collect::<std::collections::BTreeSet<_>>().len(), hashes.len());
     }
@@ -212,8 +240,14 @@ mod tests {
         let parties = table(str::to_owned).expect("the table is good");
         let names = |roles: &[&str]| parties.in_roles(roles).map(|p| p.names());
         assert_eq!(names(&["helper", "client", "server"]), Ok(vec!["helper".into(), "client".into(), "server".into()]));
-        assert_eq!(names(&["client", "server"]), Err(PartiesError::StrayRole { party: "helper".into(), role: "helper".into() }));
-        assert_eq!(names(&["client", "server", "helper", "dealer"]), Err(PartiesError::MissingRole { role: "dealer".into() }));
+        assert_eq!(
+            names(&["client", "server"]),
+            Err(PartiesError::StrayRole { party: "helper".into(), role: "helper".into() })
+        );
+        assert_eq!(
+            names(&["client", "server", "helper", "dealer"]),
+            Err(PartiesError::MissingRole { role: "dealer".into() })
+        );
     }
 
     #[test]
@@ -243,7 +277,8 @@ mod tests {
             let error = table(|t| t.replacen(from, to, 1)).expect_err(to).to_string();
             assert!(error.contains(message), "{from} -> {to}: {error}");
         }
-        let error = table(|t| t.replace(&"02".repeat(32), &"01".repeat(32))).expect_err("a shared certificate").to_string();
+        let error =
+            table(|t| t.replace(&"02".repeat(32), &"01".repeat(32))).expect_err("a shared certificate").to_string();
         assert!(error.contains("entries 1 and 2 have the same fingerprint"), "{error}");
         assert_eq!(Parties::parse(""), Err(PartiesError::TooFew { found: 0 }));
         assert!(table(|t| t.replace("127.0.0.1:7000", "[::1]:7000")).is_ok());

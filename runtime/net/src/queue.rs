@@ -29,7 +29,12 @@ impl<T> ByteQueue<T> {
 
     /// Puts in an item of `bytes` once there is room; one that is larger than the queue waits for all of it.
     /// `failed` must end when the receiver is gone.
-    pub(crate) async fn send(&self, item: T, bytes: usize, failed: impl Future<Output = NetError>) -> Result<(), NetError> {
+    pub(crate) async fn send(
+        &self,
+        item: T,
+        bytes: usize,
+        failed: impl Future<Output = NetError>,
+    ) -> Result<(), NetError> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, self.limit);
         let mut failed = std::pin::pin!(failed);
         let permit = tokio::select! {

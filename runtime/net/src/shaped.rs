@@ -28,7 +28,9 @@ impl Shape {
 
     /// How long it takes until the last of `bytes` has left.
     fn transmission(&self, bytes: usize) -> Duration {
-        Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second).unwrap_or(Duration::MAX).min(Duration::from_secs(86_400))
+        Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second)
+            .unwrap_or(Duration::MAX)
+            .min(Duration::from_secs(86_400))
     }
 }
 

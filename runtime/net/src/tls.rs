@@ -75,22 +75,36 @@ pub fn loopback_listener() -> Result<(TcpListener, SocketAddr), NetError> {
 pub async fn connect(config: TlsConfig, hello: Hello) -> Result<TlsTransport, NetError> {
     let (names, me) = (config.parties.names(), config.me);
     let Some(own) = config.parties.entries().get(me.0) else {
-        return Err(NetError::Config { what: format!("this party's index is {}, but the table has {} parties", me.0, names.len()) });
+        return Err(NetError::Config {
+            what: format!("this party's index is {}, but the table has {} parties", me.0, names.len()),
+        });
     };
     if own.fingerprint != config.identity.fingerprint() {
-        let what = format!("the party table pins {} for {}, but this party's certificate is {}", own.fingerprint, own.name, config.identity.fingerprint());
+        let what = format!(
+            "the party table pins {} for {}, but this party's certificate is {}",
+            own.fingerprint,
+            own.name,
+            config.identity.fingerprint()
+        );
         return Err(NetError::Config { what });
     }
     let inbox = Arc::new(Inbox::new(me, names, config.limits));
     let (done, settled) = oneshot::channel();
-    let spawned = std::thread::Builder::new().name("treville-net".into()).spawn(move || carry(config, hello, inbox, done));
+    let spawned =
+        std::thread::Builder::new().name("treville-net".into()).spawn(move || carry(config, hello, inbox, done));
     spawned.map_err(|e| NetError::Config { what: format!("cannot start a thread: {e}") })?;
     settled.await.unwrap_or_else(|_| Err(NetError::Config { what: "the network thread could not be started".into() }))
 }
 
 /// The thread that carries the connections of one party, until they have all ended.
-fn carry(config: TlsConfig, hello: Hello, inbox: Arc<Inbox>, mut done: oneshot::Sender<Result<TlsTransport, NetError>>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("treville-net").enable_all().build();
+fn carry(
+    config: TlsConfig,
+    hello: Hello,
+    inbox: Arc<Inbox>,
+    mut done: oneshot::Sender<Result<TlsTransport, NetError>>,
+) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("treville-net").enable_all().build();
     let Ok(runtime) = runtime else { return };
     let grace = config.timing.grace;
     runtime.block_on(async {
@@ -111,7 +125,12 @@ fn carry(config: TlsConfig, hello: Hello, inbox: Arc<Inbox>, mut done: oneshot::
     runtime.shutdown_background();
 }
 
-async fn settle(config: TlsConfig, hello: Hello, inbox: Arc<Inbox>, connections: &mut JoinSet<()>) -> Result<TlsTransport, NetError> {
+async fn settle(
+    config: TlsConfig,
+    hello: Hello,
+    inbox: Arc<Inbox>,
+    connections: &mut JoinSet<()>,
+) -> Result<TlsTransport, NetError> {
     let (outboxes, queues) = inbox.names.iter().map(|_| ByteQueue::new(inbox.limits.queue_bytes)).unzip();
     let streams = mesh::connect_all(config, &inbox, queues, connections).await.map_err(|error| inbox.fail(error))?;
 
@@ -121,7 +140,9 @@ async fn settle(config: TlsConfig, hello: Hello, inbox: Arc<Inbox>, connections:
     let session = handshake::exchange(&transport, hello, bind).await?;
     for stream in streams {
         let seed = match stream {
-            Some((peer, stream)) => stream.export(b"treville prg v1", &session.id).map_err(|message| inbox.fail(NetError::Tls { peer: inbox.name(peer), message }))?,
+            Some((peer, stream)) => stream
+                .export(b"treville prg v1", &session.id)
+                .map_err(|message| inbox.fail(NetError::Tls { peer: inbox.name(peer), message }))?,
             None => Zeroizing::new([0; 32]),
         };
         transport.seeds.push(seed);

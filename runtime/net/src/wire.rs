@@ -47,7 +47,7 @@ impl Header {
     }
 
     pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Header, FrameProblem> {
-        let [kind, zero, step @ .., ] = take::<4>(bytes, 0);
+        let [kind, zero, step @ ..] = take::<4>(bytes, 0);
         let kind = match (kind, zero) {
             (1, 0) => Kind::Data,
             (2, 0) => Kind::Ping,
@@ -55,7 +55,11 @@ impl Header {
             (4, 0) => Kind::Abort,
             _ => return Err(FrameProblem::Header { kind }),
         };
-        let tag = Tag { op: u32::from_le_bytes(take(bytes, 4)), inference: u32::from_le_bytes(take(bytes, 8)), step: u16::from_le_bytes(step) };
+        let tag = Tag {
+            op: u32::from_le_bytes(take(bytes, 4)),
+            inference: u32::from_le_bytes(take(bytes, 8)),
+            step: u16::from_le_bytes(step),
+        };
         let header = Header {
             kind,
             tag,
@@ -93,7 +97,10 @@ mod tests {
     fn a_header_round_trips_and_its_bytes_are_fixed() {
         let bytes = HEADER.encode();
         assert_eq!(Header::decode(&bytes), Ok(HEADER));
-        let mut expected = vec![1, 0, 0x0a, 0x09, 4, 3, 2, 1, 8, 7, 6, 5, 0x0e, 0x0d, 0x0c, 0x0b, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11];
+        let mut expected = vec![
+            1, 0, 0x0a, 0x09, 4, 3, 2, 1, 8, 7, 6, 5, 0x0e, 0x0d, 0x0c, 0x0b, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12,
+            0x11,
+        ];
         expected.extend(b"sessions");
         expected.extend([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
         assert_eq!(bytes.to_vec(), expected);
@@ -111,7 +118,8 @@ mod tests {
         assert_eq!(Header::decode(&bytes), Err(FrameProblem::Header { kind: 1 }));
         let ping = Header { kind: Kind::Ping, ..HEADER };
         assert_eq!(Header::decode(&ping.encode()), Err(FrameProblem::Header { kind: 2 }));
-        let ping = Header { kind: Kind::Ping, tag: Tag::control(0), depth: 0, session: [0; 8], payload_bytes: 0, sequence: 9 };
+        let ping =
+            Header { kind: Kind::Ping, tag: Tag::control(0), depth: 0, session: [0; 8], payload_bytes: 0, sequence: 9 };
         assert_eq!(Header::decode(&ping.encode()), Ok(ping));
     }
 }

@@ -23,7 +23,7 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Checks and encodes the inputs of `role`. Each array is one sample of the input's shape, or N of them along axis 0
+    /// Checks and encodes the inputs of `role`; `labels` and `expected` of a data file are passed over. Each array is one sample of the input's shape, or N of them along axis 0
     /// (where the input has a batch axis of 1, N takes its place).
     ///
     /// # Errors
@@ -33,6 +33,10 @@ impl Samples {
         let mut samples = Samples::default();
         let mine: Vec<&InputInfo> = manifest.inputs.iter().filter(|i| i.owner == role).collect();
         for (name, array) in arrays {
+            // Data files for `verify` hold these beside the inputs.
+            if matches!(name.as_str(), "labels" | "expected") && mine.iter().all(|i| i.name != name) {
+                continue;
+            }
             // A lone array without a name is the only input.
             let info = match mine[..] {
                 [only] if name.is_empty() => only,

@@ -44,7 +44,8 @@ impl Graph {
             if by_name.insert(node.name.clone(), idx).is_some() {
                 let message = format!("two nodes are called `{}`", node.name);
                 let diagnostic = Diagnostic::error("E0104", message).at_node(&node.name, "this name is taken twice");
-                problems.push(diagnostic.with_help("names must be unique: the file is damaged, or two graphs were joined"));
+                problems
+                    .push(diagnostic.with_help("names must be unique: the file is damaged, or two graphs were joined"));
             }
         }
         let mut inputs = Vec::with_capacity(def.node.len());
@@ -54,9 +55,12 @@ impl Graph {
                 match resolve(input, &by_name) {
                     Some(port) => ports.push(port),
                     None => problems.push(
-                        Diagnostic::error("E0105", format!("node `{}` reads `{input}`, which no node makes", node.name))
-                            .at_node(&node.name, format!("reads `{input}`"))
-                            .with_help("the file may be cut off: write it again"),
+                        Diagnostic::error(
+                            "E0105",
+                            format!("node `{}` reads `{input}`, which no node makes", node.name),
+                        )
+                        .at_node(&node.name, format!("reads `{input}`"))
+                        .with_help("the file may be cut off: write it again"),
                     ),
                 }
             }
@@ -64,11 +68,7 @@ impl Graph {
         }
         let library = def.library.unwrap_or_default();
         let functions = library.function.into_iter().filter_map(|f| f.signature).map(|s| s.name).collect();
-        if problems.is_empty() {
-            Ok(Self { nodes: def.node, inputs, functions, by_name })
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(Self { nodes: def.node, inputs, functions, by_name }) } else { Err(problems) }
     }
 
     /// The node of this name; `name:0` is `name`.

@@ -154,7 +154,10 @@ impl<'g> Importer<'g> {
     fn unsupported_op(&self, idx: usize, inputs: &[Val]) -> Diagnostic {
         let node = &self.graph.nodes[idx];
         let (why, help) = if self.graph.functions.contains(&node.op) || node.op.ends_with("PartitionedCall") {
-            ("is a call of a function", "freeze the graph with convert_variables_to_constants_v2, which puts the function in place")
+            (
+                "is a call of a function",
+                "freeze the graph with convert_variables_to_constants_v2, which puts the function in place",
+            )
         } else {
             ops::why_unsupported(&node.op)
         };
@@ -168,7 +171,10 @@ impl<'g> Importer<'g> {
 
     fn other_output(&self, idx: usize, port: Port) -> Diagnostic {
         let (reader, read) = (&self.graph.nodes[idx], &self.graph.nodes[port.node]);
-        let message = format!("`{}` reads output {} of {} `{}`, which is not supported", reader.name, port.output, read.op, read.name);
+        let message = format!(
+            "`{}` reads output {} of {} `{}`, which is not supported",
+            reader.name, port.output, read.op, read.name
+        );
         Diagnostic::error("E0111", message)
             .at_node(&read.name, "only output 0 is computed")
             .at_node(&reader.name, "read here")
@@ -191,7 +197,9 @@ impl<'g> Importer<'g> {
                             .at_node(name, "this softmax would have to be computed in secret")
                             .at_node(reader, "read here")
                             .with_note(format!("input shapes: {}", show_dims(&self.func.ty(*logits).shape)))
-                            .with_help("a softmax is supported as an output only: name the output before it with --result"),
+                            .with_help(
+                                "a softmax is supported as an output only: name the output before it with --result",
+                            ),
                     );
                 }
                 Ok(*logits)
@@ -231,7 +239,8 @@ impl<'g> Importer<'g> {
             match self.values.get(&idx) {
                 Some(Val::Data(value)) if from_input[idx] => results.push(FuncResult::new(*value, name, owner)),
                 Some(Val::Softmax { logits, .. }) if from_input[idx] => {
-                    let message = format!("the softmax `{name}` is computed in the clear by `{owner}`, which learns the logits");
+                    let message =
+                        format!("the softmax `{name}` is computed in the clear by `{owner}`, which learns the logits");
                     self.notes.push(Diagnostic::note("N0102", message).at_node(name, "this softmax is the last op"));
                     results.push(FuncResult { post: Post::Softmax, ..FuncResult::new(*logits, name, owner) });
                 }
@@ -281,8 +290,12 @@ impl<'g> Importer<'g> {
         let more = self.variables.len().saturating_sub(MAX_NAMES);
         let more = if more == 0 { String::new() } else { format!(", and {more} more") };
         let n = self.variables.len();
-        let message = format!("the graph is not frozen: the values of {n} variable{} are not in the file", if n == 1 { "" } else { "s" });
-        let mut diagnostic = Diagnostic::error("E0115", message).with_note(format!("variables: {}{more}", shown.join(", ")));
+        let message = format!(
+            "the graph is not frozen: the values of {n} variable{} are not in the file",
+            if n == 1 { "" } else { "s" }
+        );
+        let mut diagnostic =
+            Diagnostic::error("E0115", message).with_note(format!("variables: {}{more}", shown.join(", ")));
         for &idx in self.variables.iter().take(MAX_LABELS) {
             diagnostic = diagnostic.at_node(&self.graph.nodes[idx].name, "a variable without value");
         }
@@ -297,7 +310,9 @@ impl<'g> Importer<'g> {
             let names: Vec<&str> = self.disclosed.iter().map(String::as_str).collect();
             let message = format!("the constants {} are public", quoted(&names));
             let note = "constants of one element are public, larger ones are the weights' owner's secret";
-            self.notes.push(Diagnostic::note("N0103", message).with_note(note).with_help("make one secret with --secret NAME"));
+            self.notes.push(
+                Diagnostic::note("N0103", message).with_note(note).with_help("make one secret with --secret NAME"),
+            );
         }
         for (dtype, name) in &self.narrowed {
             let message = format!("values of {dtype} are computed as 32-bit floats and then in fixed point");

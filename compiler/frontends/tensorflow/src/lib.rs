@@ -125,7 +125,9 @@ pub fn coverage(bytes: &[u8], format: Format, options: &Options) -> Result<Vec<O
 fn read(bytes: &[u8], format: Format, file: &str) -> Result<(Graph, Listing), ImportError> {
     let fail = |diagnostic: Diagnostic, listing| ImportError { diagnostics: vec![diagnostic], listing };
     let def = match format {
-        Format::Binary => binary::parse(bytes).map_err(|error| fail(explain_binary(bytes, &error), Listing::new(file)))?,
+        Format::Binary => {
+            binary::parse(bytes).map_err(|error| fail(explain_binary(bytes, &error), Listing::new(file)))?
+        }
         Format::Text => {
             let text = std::str::from_utf8(bytes).map_err(|error| {
                 let message = format!("the file is no text: byte {} is not UTF-8", error.valid_up_to());

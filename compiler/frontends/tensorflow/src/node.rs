@@ -99,7 +99,13 @@ impl<'a, 'g> Node<'a, 'g> {
         self.def.attr.get(name).and_then(|v| v.value.as_ref())
     }
 
-    fn attr_as<T>(&self, name: &str, wanted: &str, default: Option<T>, get: impl Fn(&'g Value) -> Option<T>) -> Result<T> {
+    fn attr_as<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        default: Option<T>,
+        get: impl Fn(&'g Value) -> Option<T>,
+    ) -> Result<T> {
         match (self.attr(name), default) {
             (Some(value), _) => {
                 get(value).ok_or_else(|| self.invalid(format!("its attribute `{name}` is not {wanted}")))
@@ -166,7 +172,9 @@ impl<'a, 'g> Node<'a, 'g> {
                 diagnostic.labels.clear();
                 let message = std::mem::take(&mut diagnostic.message);
                 diagnostic.message = format!("{} `{name}` does not fit its inputs: {message}", self.def.op);
-                diagnostic.help.get_or_insert_with(|| "check the shapes of its inputs, and those given for the model".to_owned());
+                diagnostic
+                    .help
+                    .get_or_insert_with(|| "check the shapes of its inputs, and those given for the model".to_owned());
                 Err(self.locate(diagnostic).into())
             }
         }

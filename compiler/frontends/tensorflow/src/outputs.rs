@@ -45,7 +45,9 @@ pub(crate) fn find_outputs(graph: &Graph, options: &Options) -> std::result::Res
             return Err(cycle_diagnostic(graph, cycle).into());
         }
         let diagnostic = Diagnostic::error("E0107", "the graph has no output that depends on an input");
-        return Err(diagnostic.with_help("an output is a node that no other node reads; name others with --result").into());
+        return Err(diagnostic
+            .with_help("an output is a node that no other node reads; name others with --result")
+            .into());
     }
     Ok(outputs)
 }

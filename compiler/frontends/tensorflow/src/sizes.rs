@@ -22,7 +22,8 @@ impl Sizes {
             }
             let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
             let separator = |c: char| c.is_whitespace() || ",()[]".contains(c);
-            let dims = rest.split(separator).filter(|d| !d.is_empty()).map(str::parse).collect::<Result<Vec<usize>, _>>();
+            let dims =
+                rest.split(separator).filter(|d| !d.is_empty()).map(str::parse).collect::<Result<Vec<usize>, _>>();
             let Ok(dims) = dims else {
                 let message = format!("line {} of the size file is no name with dimensions: `{line}`", line_idx + 1);
                 return Err(Diagnostic::error("E0108", message)

@@ -67,7 +67,8 @@ impl Importer<'_> {
             Tensor::I64(_) => true,
             Tensor::F32(a) => a.len() == 1,
         };
-        let public = (by_default || self.options.public.contains(&node.name)) && !self.options.secret.contains(&node.name);
+        let public =
+            (by_default || self.options.public.contains(&node.name)) && !self.options.secret.contains(&node.name);
         if dtype.is_float() {
             self.narrow(dtype, &node.name);
             if public {
@@ -101,7 +102,8 @@ impl Importer<'_> {
         let measured = || self.options.sizes.as_ref().and_then(|s| s.get(name)).map(|s| (s.to_vec(), "the size file"));
         if let Some((shape, source)) = given.or_else(measured) {
             let fits = |d: &TensorShapeProto| {
-                let agree = |(dim, &size): (&Dim, &usize)| usize::try_from(dim.size).is_ok_and(|d| d == size) || dim.size < 0;
+                let agree =
+                    |(dim, &size): (&Dim, &usize)| usize::try_from(dim.size).is_ok_and(|d| d == size) || dim.size < 0;
                 d.dim.len() == shape.len() && d.dim.iter().zip(&shape).all(agree)
             };
             if let Some(declared) = declared.filter(|d| !fits(d)) {
@@ -122,7 +124,11 @@ impl Importer<'_> {
             if scalar() {
                 return Ok(Vec::new());
             }
-            return Err(self.dynamic(name, "its shape is unknown", &format!("--shape {name}:1x28x28x1, with its dimensions")));
+            return Err(self.dynamic(
+                name,
+                "its shape is unknown",
+                &format!("--shape {name}:1x28x28x1, with its dimensions"),
+            ));
         };
         let mut shape: Vec<Option<usize>> = declared.dim.iter().map(|d| usize::try_from(d.size).ok()).collect();
         if let Some(first @ None) = shape.first_mut() {

@@ -58,7 +58,8 @@ fn unknown_op() {
 
 #[test]
 fn dynamic_shape() {
-    let shape = node("y", "Placeholder", &[], &[("dtype", "type: DT_FLOAT"), ("shape", "shape { unknown_rank: true }")]);
+    let shape =
+        node("y", "Placeholder", &[], &[("dtype", "type: DT_FLOAT"), ("shape", "shape { unknown_rank: true }")]);
     let graph = [placeholder("x", &[-1, -1, 3, -1]), shape, node("sum", "Add", &["x", "y"], &[T])].concat();
     insta::assert_snapshot!("dynamic_shape", refused(&graph));
     let mut options = options();
@@ -108,9 +109,24 @@ fn many_problems_at_once() {
         node("words", "Placeholder", &[], &[("dtype", "type: DT_STRING")]),
         weight("filter", &[3, 3, 2, 4]),
         constant("axes", "DT_INT32", &[2], "int_val: 0 int_val: 3"),
-        node("strange", "Conv2D", &["image", "filter"], &[T, ("strides", ones), ("padding", "s: \"SAME\""), ("fused", "b: true")]),
-        node("layout", "Conv2D", &["image", "filter"], &[T, ("strides", ones), ("padding", "s: \"SAME\""), ("data_format", "s: \"HWCN\"")]),
-        node("strides", "MaxPool", &["image"], &[T, ("ksize", ones), ("strides", "list { i: 2 i: 1 i: 1 i: 1 }"), ("padding", "s: \"VALID\"")]),
+        node(
+            "strange",
+            "Conv2D",
+            &["image", "filter"],
+            &[T, ("strides", ones), ("padding", "s: \"SAME\""), ("fused", "b: true")],
+        ),
+        node(
+            "layout",
+            "Conv2D",
+            &["image", "filter"],
+            &[T, ("strides", ones), ("padding", "s: \"SAME\""), ("data_format", "s: \"HWCN\"")],
+        ),
+        node(
+            "strides",
+            "MaxPool",
+            &["image"],
+            &[T, ("ksize", ones), ("strides", "list { i: 2 i: 1 i: 1 i: 1 }"), ("padding", "s: \"VALID\"")],
+        ),
         node("mean", "Mean", &["strides", "axes"], &[T]),
         node("mean2", "Mean", &["image", "axes"], &[T]),
         node("misfit", "MatMul", &["image", "filter"], &[T]),
@@ -124,7 +140,10 @@ fn many_problems_at_once() {
 fn broken_graphs() {
     let relu = |name: &str, input: &str| node(name, "Relu", &[input], &[T]);
     insta::assert_snapshot!("cycle", refused(&[placeholder("x", &[1]), relu("a", "b"), relu("b", "a")].concat()));
-    insta::assert_snapshot!("missing_inputs", refused(&[relu("a", "nowhere"), relu("b", "a:x"), relu("b", "a")].concat()));
+    insta::assert_snapshot!(
+        "missing_inputs",
+        refused(&[relu("a", "nowhere"), relu("b", "a:x"), relu("b", "a")].concat())
+    );
     insta::assert_snapshot!("no_output", refused(&weight("w", &[2])));
 }
 

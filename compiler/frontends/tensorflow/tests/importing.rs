@@ -9,7 +9,8 @@ use treville_ir::render;
 const T: (&str, &str) = ("T", "type: DT_FLOAT");
 
 fn imported(text: &str, options: &Options) -> Imported {
-    import(text.as_bytes(), Format::Text, options).unwrap_or_else(|e| panic!("{}", render(&e.diagnostics, &e.listing, false)))
+    import(text.as_bytes(), Format::Text, options)
+        .unwrap_or_else(|e| panic!("{}", render(&e.diagnostics, &e.listing, false)))
 }
 
 #[test]

@@ -64,11 +64,17 @@ fn every_kind_of_value_in_every_notation() {
     assert_eq!(node.attr["s"].value, Some(Value::S(b"\"\\".to_vec())));
     assert_eq!(node.attr["placeholder"].value, Some(Value::Placeholder("p".to_owned())));
     assert_eq!(node.attr["none"], AttrValue::default());
-    let Some(Value::Tensor(TensorProto { dtype: 19, half_val, double_val, int64_val, .. })) = &node.attr["tensor"].value else {
+    let Some(Value::Tensor(TensorProto { dtype: 19, half_val, double_val, int64_val, .. })) =
+        &node.attr["tensor"].value
+    else {
         panic!("{:?}", node.attr["tensor"]);
     };
-    assert_eq!((half_val.as_slice(), double_val.as_slice(), int64_val.as_slice()), ([1, 2].as_slice(), [1e300].as_slice(), [-5].as_slice()));
-    let functions: Vec<_> = graph.library.iter().flat_map(|l| &l.function).filter_map(|f| f.signature.as_ref()).collect();
+    assert_eq!(
+        (half_val.as_slice(), double_val.as_slice(), int64_val.as_slice()),
+        ([1, 2].as_slice(), [1e300].as_slice(), [-5].as_slice())
+    );
+    let functions: Vec<_> =
+        graph.library.iter().flat_map(|l| &l.function).filter_map(|f| f.signature.as_ref()).collect();
     assert_eq!(functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["f", "g"]);
     assert_eq!((graph.version, graph.versions.as_ref().map(|v| v.producer)), (1, Some(21)));
     assert_eq!(binary::parse(&graph.encode_to_vec()).unwrap(), graph);

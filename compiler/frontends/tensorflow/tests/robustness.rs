@@ -52,12 +52,30 @@ fn ten_thousand_mutations_of_a_text_file() {
 #[test]
 fn numbers_at_the_edges() {
     let text = models::cnn();
-    let edges = ["0", "-1", "2", "255", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807", "-9223372036854775808", "nan", "inf"];
+    let edges = [
+        "0",
+        "-1",
+        "2",
+        "255",
+        "65536",
+        "2147483647",
+        "2147483648",
+        "4294967296",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "nan",
+        "inf",
+    ];
     let is_number = |t: &str| t.chars().all(|c| c.is_ascii_digit() || c == '-' || c == '.');
     let tokens: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
     for (idx, token) in tokens.iter().enumerate().filter(|(_, t)| is_number(t.trim()) && !t.trim().is_empty()) {
         for edge in edges {
-            let edited = [tokens[..idx].concat(), edge.to_owned(), token[token.trim_end().len()..].to_owned(), tokens[idx + 1..].concat()];
+            let edited = [
+                tokens[..idx].concat(),
+                edge.to_owned(),
+                token[token.trim_end().len()..].to_owned(),
+                tokens[idx + 1..].concat(),
+            ];
             let edited = edited.concat();
             try_import(edited.as_bytes(), Format::Text);
             if let Ok(graph) = text::parse(&edited) {

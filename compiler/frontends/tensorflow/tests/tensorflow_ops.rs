@@ -39,7 +39,8 @@ fn what_is_not_supported_is_refused_by_node_name() {
             continue;
         };
         let places = error.diagnostics.iter().flat_map(|d| &d.labels).map(|l| &l.place);
-        let named: Vec<&str> = places.filter_map(|p| if let Place::Node(n) = p { Some(n.as_str()) } else { None }).collect();
+        let named: Vec<&str> =
+            places.filter_map(|p| if let Place::Node(n) = p { Some(n.as_str()) } else { None }).collect();
         for node in blamed.split(", ").filter(|node| !named.contains(node)) {
             failures.push(format!("{name} ({why}): nothing names {node}:\n{}", show(&error)));
         }
@@ -96,9 +97,7 @@ fn answer(imported: &Imported, npz: &mut NpzReader<File>) -> Result<Tensor, Fail
     for (_, arg) in imported.func.args() {
         let value: ArrayD<f32> = match arg.kind {
             ArgKind::Weight => imported.weights.get(&arg.name).unwrap(),
-            ArgKind::Input => {
-                npz.by_name(&arg.name).map_err(|e| Failure::Wrong(format!("{}: {e}", arg.name)))?
-            }
+            ArgKind::Input => npz.by_name(&arg.name).map_err(|e| Failure::Wrong(format!("{}: {e}", arg.name)))?,
         };
         args.insert(arg.name.clone(), Tensor::F32(value));
     }

@@ -31,13 +31,17 @@ impl Failure {
         if self.log2 <= max_log2 {
             return None;
         }
-        let message = format!("an inference goes wrong with probability up to 2^{:.1}; 2^{max_log2:.1} is allowed", self.log2);
+        let message =
+            format!("an inference goes wrong with probability up to 2^{:.1}; 2^{max_log2:.1} is allowed", self.log2);
         let mut worst: Vec<&NodeFailure> = self.nodes.iter().collect();
         worst.sort_by(|a, b| b.log2.total_cmp(&a.log2));
         let refusal = worst.iter().take(3).fold(Diagnostic::error("E0602", message), |d, node| {
             d.at_node(&node.loc, format!("up to 2^{:.1} here", node.log2))
         });
-        let help = format!("a smaller --scale, calibration data of a smaller range (--calibrate), or --max-failure 2^{:.0}", self.log2.ceil());
+        let help = format!(
+            "a smaller --scale, calibration data of a smaller range (--calibrate), or --max-failure 2^{:.0}",
+            self.log2.ceil()
+        );
         Some(refusal.with_help(help))
     }
 }
@@ -64,9 +68,10 @@ pub fn failure_bound(func: &Func<Llil>) -> Failure {
             Some(range) => range.magnitude().log2() + f64::from(fixed.frac),
             None => ring_bits - 1.0 - range::MARGIN.log2(),
         };
-        let log2 = log2_x + (ty.elements() as f64).log2() - ring_bits;
+        // A probability, whatever the union bound says.
+        let log2 = (log2_x + (ty.elements() as f64).log2() - ring_bits).min(0.0);
         nodes.push(NodeFailure { op: op_id, loc: op.loc.clone(), log2 });
     }
-    let log2 = nodes.iter().map(|node| node.log2.exp2()).sum::<f64>().log2();
+    let log2 = nodes.iter().map(|node| node.log2.exp2()).sum::<f64>().log2().min(0.0);
     Failure { nodes, log2 }
 }

@@ -50,7 +50,9 @@ struct Linear<'a> {
 impl Folder<'_> {
     fn fold(&self, rw: &mut Rewriter<'_, Hlil>, op: &Op<Hlil>) -> Result<Option<Vec<ValueId>>, Diagnostic> {
         match op.def.mnemonic {
-            "batch_norm" if op.operands[1..].iter().all(|v| self.is_fixed(*v)) => self.fold_batch_norm(rw, op).map(Some),
+            "batch_norm" if op.operands[1..].iter().all(|v| self.is_fixed(*v)) => {
+                self.fold_batch_norm(rw, op).map(Some)
+            }
             "mul" => self.fold_factor(rw, op),
             _ => Ok(None),
         }
@@ -120,7 +122,13 @@ impl Folder<'_> {
     }
 
     /// A value and a bias for each channel, in the place of `op`.
-    fn with_bias(&self, emit: &mut Emit<'_, '_, '_>, x: ValueId, bias: ValueId, op: &Op<Hlil>) -> Result<ValueId, Diagnostic> {
+    fn with_bias(
+        &self,
+        emit: &mut Emit<'_, '_, '_>,
+        x: ValueId,
+        bias: ValueId,
+        op: &Op<Hlil>,
+    ) -> Result<ValueId, Diagnostic> {
         let bias = emit.along(bias, 1, self.func.ty(op.results[0]).rank())?;
         let result = emit.op("add", &[x, bias])?;
         range::copy(self.func, op.results[0], emit.rw.func_mut(), result);

@@ -194,7 +194,9 @@ fn the_search_stays_below_the_failure_bound() {
         let mut func = func.clone();
         treville_passes::analysis::calibrate::calibrate(&func, &weights, &samples).unwrap().annotate(&mut func);
         let module = Module::Hlil(func, weights.clone());
-        let lowered = treville_passes::run_passes("hlil-to-llil,llil-default", module, &Options { scale, ..options.clone() }).unwrap();
+        let lowered =
+            treville_passes::run_passes("hlil-to-llil,llil-default", module, &Options { scale, ..options.clone() })
+                .unwrap();
         treville_passes::analysis::failure::failure_bound(lowered.llil().unwrap()).log2
     };
     let smaller = free.scale - 1;

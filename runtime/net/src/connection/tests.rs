@@ -25,12 +25,20 @@ fn tag(op: u32, step: u16) -> Tag {
 }
 
 fn data(sequence: u64, op: u32, payload: &[u8]) -> Vec<u8> {
-    let header = Header { kind: Kind::Data, tag: tag(op, 0), depth: 1, sequence, session: SESSION, payload_bytes: payload.len() as u64 };
+    let header = Header {
+        kind: Kind::Data,
+        tag: tag(op, 0),
+        depth: 1,
+        sequence,
+        session: SESSION,
+        payload_bytes: payload.len() as u64,
+    };
     [&header.encode()[..], payload].concat()
 }
 
 fn control(sequence: u64, kind: Kind, payload: &[u8]) -> Vec<u8> {
-    let header = Header { kind, tag: Tag::control(0), depth: 0, sequence, session: [0; 8], payload_bytes: payload.len() as u64 };
+    let header =
+        Header { kind, tag: Tag::control(0), depth: 0, sequence, session: [0; 8], payload_bytes: payload.len() as u64 };
     [&header.encode()[..], payload].concat()
 }
 
@@ -103,19 +111,31 @@ async fn a_size_that_is_only_claimed_is_refused_before_memory_is_taken() {
 async fn replayed_dropped_and_moved_frames_are_found_by_their_number() {
     let first = data(0, 1, b"x");
     assert_eq!(error_after([&first[..], &first].concat()).await, bad(FrameProblem::Sequence { expected: 1, found: 0 }));
-    assert_eq!(error_after([first, data(2, 3, b"z")].concat()).await, bad(FrameProblem::Sequence { expected: 1, found: 2 }));
-    assert_eq!(error_after([data(1, 2, b"y"), data(0, 1, b"x")].concat()).await, bad(FrameProblem::Sequence { expected: 0, found: 1 }));
+    assert_eq!(
+        error_after([first, data(2, 3, b"z")].concat()).await,
+        bad(FrameProblem::Sequence { expected: 1, found: 2 })
+    );
+    assert_eq!(
+        error_after([data(1, 2, b"y"), data(0, 1, b"x")].concat()).await,
+        bad(FrameProblem::Sequence { expected: 0, found: 1 })
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_comes_twice_is_refused_though_its_number_is_fresh() {
-    assert_eq!(error_after([data(0, 1, b"x"), data(1, 1, b"x")].concat()).await, bad(FrameProblem::Duplicate { tag: tag(1, 0) }));
+    assert_eq!(
+        error_after([data(0, 1, b"x"), data(1, 1, b"x")].concat()).await,
+        bad(FrameProblem::Duplicate { tag: tag(1, 0) })
+    );
     let mut setting = in_session();
     setting.writes.write_all(&data(0, 1, b"x")).await.expect("the stream has room");
     setting.inbox.recv(PEER, tag(1, 0)).await.expect("the frame is there");
     setting.writes.write_all(&data(1, 1, b"x")).await.expect("the stream has room");
     let error = setting.inbox.failed().await;
-    assert!(matches!(error, NetError::Frame { problem: FrameProblem::Duplicate { .. }, .. }), "consumed tags count too: {error}");
+    assert!(
+        matches!(error, NetError::Frame { problem: FrameProblem::Duplicate { .. }, .. }),
+        "consumed tags count too: {error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,15 +166,25 @@ async fn a_connection_that_ends_within_a_frame_or_without_a_word_is_an_error() {
         let mut setting = in_session();
         setting.writes.write_all(&data(0, 7, b"abc")[..cut]).await.expect("the stream has room");
         setting.writes.shutdown().await.expect("the stream can end");
-        assert_eq!(setting.inbox.recv(PEER, tag(7, 0)).await, Err(NetError::Closed { peer: "server".into(), at: tag(7, 0) }));
+        assert_eq!(
+            setting.inbox.recv(PEER, tag(7, 0)).await,
+            Err(NetError::Closed { peer: "server".into(), at: tag(7, 0) })
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_its_last_word_a_peer_is_silent_and_what_came_before_is_kept() {
-    assert_eq!(error_after([control(0, Kind::Close, b""), data(1, 8, b"x")].concat()).await, NetError::Closed { peer: "server".into(), at: tag(7, 0) });
+    assert_eq!(
+        error_after([control(0, Kind::Close, b""), data(1, 8, b"x")].concat()).await,
+        NetError::Closed { peer: "server".into(), at: tag(7, 0) }
+    );
     let mut setting = in_session();
-    setting.writes.write_all(&[data(0, 7, b"last"), control(1, Kind::Close, b"")].concat()).await.expect("the stream has room");
+    setting
+        .writes
+        .write_all(&[data(0, 7, b"last"), control(1, Kind::Close, b"")].concat())
+        .await
+        .expect("the stream has room");
     setting.inbox.finished(PEER).await;
     assert_eq!(setting.inbox.recv(PEER, tag(7, 0)).await.expect("the frame is there").payload, "last");
     setting.writes.write_all(&data(2, 8, b"x")).await.expect("the stream has room");
@@ -165,7 +195,10 @@ async fn after_its_last_word_a_peer_is_silent_and_what_came_before_is_kept() {
 async fn a_peers_reason_is_passed_on_without_its_control_characters() {
     let error = error_after(control(0, Kind::Abort, b"out of \x1b[2Jmemory")).await;
     assert_eq!(error, NetError::Aborted { peer: "server".into(), at: tag(7, 0), reason: "out of  [2Jmemory".into() });
-    assert_eq!(error_after(control(0, Kind::Abort, &[b'x'; 1025])).await, bad(FrameProblem::Oversized { bytes: 1025, limit: 1024 }));
+    assert_eq!(
+        error_after(control(0, Kind::Abort, &[b'x'; 1025])).await,
+        bad(FrameProblem::Oversized { bytes: 1025, limit: 1024 })
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +211,10 @@ async fn a_silent_peer_is_lost_and_one_that_pings_is_not() {
         setting.writes.write_all(&control(sequence, Kind::Ping, b"")).await.expect("the stream has room");
     }
     assert_eq!(setting.inbox.failure(), None);
-    assert_eq!(setting.inbox.recv(PEER, tag(7, 0)).await, Err(NetError::Silent { peer: "server".into(), at: tag(7, 0), seconds: 8 }));
+    assert_eq!(
+        setting.inbox.recv(PEER, tag(7, 0)).await,
+        Err(NetError::Silent { peer: "server".into(), at: tag(7, 0), seconds: 8 })
+    );
     assert_eq!(start.elapsed().as_secs(), 78);
 }
 

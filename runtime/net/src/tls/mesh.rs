@@ -56,8 +56,10 @@ pub(super) async fn connect_all(
     for peer in (0..config.me.0).map(Party) {
         let entry = config.parties.entries()[peer.0].clone();
         let verifier = Pinned::new(vec![entry.fingerprint]);
-        let tls = pinned::client(&config.identity, verifier.clone()).map_err(|e| NetError::Config { what: e.to_string() })?;
-        let search = Search { peer, entry, tls: TlsConnector::from(Arc::new(tls)), verifier, last_words: last_words.clone() };
+        let tls =
+            pinned::client(&config.identity, verifier.clone()).map_err(|e| NetError::Config { what: e.to_string() })?;
+        let search =
+            Search { peer, entry, tls: TlsConnector::from(Arc::new(tls)), verifier, last_words: last_words.clone() };
         let found = found.clone();
         searches.spawn(async move {
             // The receiver ends when the mesh does.
@@ -88,7 +90,8 @@ pub(super) async fn connect_all(
 }
 
 fn absent(config: &TlsConfig, missing: Party, last_words: &[Mutex<Option<String>>]) -> NetError {
-    let detail_at = |party: Party| last_words[party.0].lock().expect("invariant: nothing panics while it holds the lock").take();
+    let detail_at =
+        |party: Party| last_words[party.0].lock().expect("invariant: nothing panics while it holds the lock").take();
     let PartyEntry { name, address, .. } = config.parties.entries()[missing.0].clone();
     // Strangers at our own door are noted at our own place: the missing party may be one of them.
     let detail = if missing < config.me { detail_at(missing) } else { detail_at(config.me) };
@@ -122,12 +125,17 @@ impl Search {
                 Err(error) => {
                     if let Some(found) = self.verifier.refused() {
                         let expected = self.entry.fingerprint.to_string();
-                        return Err(NetError::Certificate { peer: self.entry.name, expected, found: found.to_string() });
+                        return Err(NetError::Certificate {
+                            peer: self.entry.name,
+                            expected,
+                            found: found.to_string(),
+                        });
                     }
                     if error.kind() == io::ErrorKind::InvalidData {
                         return Err(NetError::Tls { peer: self.entry.name, message: error.to_string() });
                     }
-                    *self.last_words[self.peer.0].lock().expect("invariant: nothing panics while it holds the lock") = Some(error.to_string());
+                    *self.last_words[self.peer.0].lock().expect("invariant: nothing panics while it holds the lock") =
+                        Some(error.to_string());
                 }
             }
             sleep(RETRY_AFTER).await;
@@ -157,10 +165,22 @@ struct Accept {
 }
 
 impl Accept {
-    fn new(config: &TlsConfig, found: mpsc::Sender<Found>, last_words: Arc<[Mutex<Option<String>>]>) -> Result<Arc<Self>, NetError> {
+    fn new(
+        config: &TlsConfig,
+        found: mpsc::Sender<Found>,
+        last_words: Arc<[Mutex<Option<String>>]>,
+    ) -> Result<Arc<Self>, NetError> {
         let verifier = Pinned::new(config.parties.entries()[config.me.0 + 1..].iter().map(|e| e.fingerprint).collect());
-        let tls = pinned::server(&config.identity, verifier.clone()).map_err(|e| NetError::Config { what: e.to_string() })?;
-        Ok(Arc::new(Accept { tls: TlsAcceptor::from(Arc::new(tls)), verifier, me: config.me, parties: config.parties.clone(), found, last_words }))
+        let tls =
+            pinned::server(&config.identity, verifier.clone()).map_err(|e| NetError::Config { what: e.to_string() })?;
+        Ok(Arc::new(Accept {
+            tls: TlsAcceptor::from(Arc::new(tls)),
+            verifier,
+            me: config.me,
+            parties: config.parties.clone(),
+            found,
+            last_words,
+        }))
     }
 
     /// Lets peers in. Whoever cannot prove to be one is sent away, and cannot end the session.
@@ -181,9 +201,15 @@ impl Accept {
                     // The receiver ends when the mesh does.
                     Ok(peer) => drop(door.found.send(Ok(peer)).await),
                     Err(error) => {
-                        let shown = door.verifier.refused().map(|f| format!(", which showed certificate {f}")).unwrap_or_default();
+                        let shown = door
+                            .verifier
+                            .refused()
+                            .map(|f| format!(", which showed certificate {f}"))
+                            .unwrap_or_default();
                         let words = format!("a connection from {address}{shown} was refused: {error}");
-                        *door.last_words[door.me.0].lock().expect("invariant: nothing panics while it holds the lock") = Some(words);
+                        *door.last_words[door.me.0]
+                            .lock()
+                            .expect("invariant: nothing panics while it holds the lock") = Some(words);
                     }
                 }
             });

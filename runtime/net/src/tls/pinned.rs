@@ -9,7 +9,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::version::TLS13;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, ServerConfig, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, ServerConfig,
+    SignatureScheme,
+};
 
 use crate::keys::{Fingerprint, Identity};
 
@@ -24,7 +27,11 @@ pub(crate) struct Pinned {
 
 impl Pinned {
     pub(crate) fn new(allowed: Vec<Fingerprint>) -> Arc<Self> {
-        Arc::new(Pinned { allowed, algorithms: provider().signature_verification_algorithms, refused: Mutex::new(None) })
+        Arc::new(Pinned {
+            allowed,
+            algorithms: provider().signature_verification_algorithms,
+            refused: Mutex::new(None),
+        })
     }
 
     pub(crate) fn refused(&self) -> Option<Fingerprint> {
@@ -86,11 +93,21 @@ impl ServerCertVerifier for Pinned {
         self.check(end_entity).map(|()| ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         Err(Error::PeerIncompatible(PeerIncompatible::Tls13RequiredForQuic))
     }
 
-    fn verify_tls13_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
@@ -104,15 +121,30 @@ impl ClientCertVerifier for Pinned {
         &[]
     }
 
-    fn verify_client_cert(&self, end_entity: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: UnixTime) -> Result<ClientCertVerified, Error> {
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
         self.check(end_entity).map(|()| ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         Err(Error::PeerIncompatible(PeerIncompatible::Tls13RequiredForQuic))
     }
 
-    fn verify_tls13_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
@@ -163,9 +195,13 @@ mod tests {
         let config = client(&a, pin(&b)).expect("good settings");
         // The same settings twice: nothing of the first connection is used in the second.
         for _ in 0..2 {
-            let (client, server) = shake_hands(config.clone(), server(&b, pin(&a)).expect("good settings")).expect("both are known");
+            let (client, server) =
+                shake_hands(config.clone(), server(&b, pin(&a)).expect("good settings")).expect("both are known");
             assert!(!client.is_handshaking() && !server.is_handshaking());
-            assert_eq!((client.protocol_version(), client.handshake_kind()), (Some(ProtocolVersion::TLSv1_3), Some(HandshakeKind::Full)));
+            assert_eq!(
+                (client.protocol_version(), client.handshake_kind()),
+                (Some(ProtocolVersion::TLSv1_3), Some(HandshakeKind::Full))
+            );
             assert_eq!(client.tls13_tickets_received(), 0);
         }
     }
@@ -174,8 +210,20 @@ mod tests {
     fn strangers_are_refused_by_either_side_and_noted() {
         let (a, b, stranger) = (identity(), identity(), identity());
         let (of_client, of_server) = (pin(&stranger), pin(&stranger));
-        assert!(shake_hands(client(&a, of_client.clone()).expect("good settings"), server(&b, pin(&a)).expect("good settings")).is_err());
-        assert!(shake_hands(client(&a, pin(&b)).expect("good settings"), server(&b, of_server.clone()).expect("good settings")).is_err());
+        assert!(
+            shake_hands(
+                client(&a, of_client.clone()).expect("good settings"),
+                server(&b, pin(&a)).expect("good settings")
+            )
+            .is_err()
+        );
+        assert!(
+            shake_hands(
+                client(&a, pin(&b)).expect("good settings"),
+                server(&b, of_server.clone()).expect("good settings")
+            )
+            .is_err()
+        );
         assert_eq!((of_client.refused(), of_server.refused()), (Some(b.fingerprint()), Some(a.fingerprint())));
     }
 
@@ -188,18 +236,21 @@ mod tests {
         };
         let mut false_client = client(&thief, pin(&b)).expect("good settings");
         false_client.client_auth_cert_resolver = copied(&a);
-        let error = shake_hands(false_client, server(&b, pin(&a)).expect("good settings")).expect_err("the signature is wrong");
+        let error =
+            shake_hands(false_client, server(&b, pin(&a)).expect("good settings")).expect_err("the signature is wrong");
         assert_eq!(error, Error::InvalidCertificate(CertificateError::BadSignature));
         let mut false_server = server(&thief, pin(&a)).expect("good settings");
         false_server.cert_resolver = copied(&b);
-        let error = shake_hands(client(&a, pin(&b)).expect("good settings"), false_server).expect_err("the signature is wrong");
+        let error =
+            shake_hands(client(&a, pin(&b)).expect("good settings"), false_server).expect_err("the signature is wrong");
         assert_eq!(error, Error::InvalidCertificate(CertificateError::BadSignature));
     }
 
     #[test]
     fn a_client_without_a_certificate_is_refused() {
         let (a, b) = (identity(), identity());
-        let versions = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).expect("good settings");
+        let versions =
+            ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).expect("good settings");
         let mut config = versions.dangerous().with_custom_certificate_verifier(pin(&b)).with_no_client_auth();
         config.alpn_protocols = vec![ALPN.to_vec()];
         let error = shake_hands(config, server(&b, pin(&a)).expect("good settings")).expect_err("nothing was shown");

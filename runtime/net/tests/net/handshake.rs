@@ -6,7 +6,14 @@ use treville_net::memory::mesh_seeded;
 use treville_net::{Frame, MemoryTransport, NetError, Party, Tag, Transport};
 
 fn hello() -> Hello {
-    Hello { backend: "porthos".into(), program_hash: [1; 32], weights_commitment: [2; 32], rings: "64,12".into(), parties_hash: [3; 32], attestation: None }
+    Hello {
+        backend: "porthos".into(),
+        program_hash: [1; 32],
+        weights_commitment: [2; 32],
+        rings: "64,12".into(),
+        parties_hash: [3; 32],
+        attestation: None,
+    }
 }
 
 async fn agree(hellos: [Hello; 3]) -> [Result<Session, NetError>; 3] {
@@ -42,7 +49,10 @@ async fn every_party_learns_who_differs_in_what() {
         change(&mut changed);
         let errors = agree([hello(), hello(), changed]).await.map(|s| s.expect_err("one differs"));
         for (error, blamed) in errors.iter().zip(["party 2", "party 2", "party 0"]) {
-            assert!(matches!(error, NetError::Handshake { peer, field, ours, theirs } if peer == blamed && *field == name && ours != theirs), "{error}");
+            assert!(
+                matches!(error, NetError::Handshake { peer, field, ours, theirs } if peer == blamed && *field == name && ours != theirs),
+                "{error}"
+            );
         }
     }
 }
@@ -59,7 +69,10 @@ async fn against(hello_bytes: impl Fn(&[u8]) -> Vec<u8>, confirm: impl Fn(&[u8])
     };
     let (honest, _) = tokio::join!(run(&parties[0], hello()), peer(&parties[1]));
     let error = honest.expect_err("the peer misbehaves");
-    assert_eq!(parties[0].send(Party(1), Frame { tag: step(9), depth: 0, payload: Bytes::new() }).await, Err(error.clone()));
+    assert_eq!(
+        parties[0].send(Party(1), Frame { tag: step(9), depth: 0, payload: Bytes::new() }).await,
+        Err(error.clone())
+    );
     error
 }
 
@@ -76,7 +89,10 @@ async fn a_peer_that_says_different_things_to_different_parties_is_found_out() {
 async fn other_versions_and_malformed_hellos_are_refused() {
     let version = |v: u32| move |hello: &[u8]| [&v.to_le_bytes()[..], &hello[4..]].concat();
     let error = against(version(PROTOCOL_VERSION + 1), <[u8]>::to_vec).await;
-    assert_eq!(error.to_string(), format!("party 1 differs in protocol version: ours is {PROTOCOL_VERSION}, theirs is {}", PROTOCOL_VERSION + 1));
+    assert_eq!(
+        error.to_string(),
+        format!("party 1 differs in protocol version: ours is {PROTOCOL_VERSION}, theirs is {}", PROTOCOL_VERSION + 1)
+    );
     type Change = fn(&[u8]) -> Vec<u8>;
     let malformed: [Change; 5] = [
         |_| vec![],

@@ -56,7 +56,8 @@ async fn a_wrong_length_ends_the_session_for_all() {
     a.send(Party(1), Bytes::from_static(&[0; 8])).await.expect("all live");
     a.send(Party(1), Bytes::from_static(&[0; 7])).await.expect("all live");
     assert_eq!(b.recv_exact(Party(0), 8).await.map(|p| p.len()), Ok(8));
-    let expected = NetError::Length { peer: "party 0".into(), at: Tag { op: OP, inference: 0, step: 1 }, expected: 8, found: 7 };
+    let expected =
+        NetError::Length { peer: "party 0".into(), at: Tag { op: OP, inference: 0, step: 1 }, expected: 8, found: 7 };
     assert_eq!(b.recv_exact(Party(0), 8).await, Err(expected.clone()));
     assert_eq!(b.send(Party(0), Bytes::new()).await, Err(expected));
     assert!(matches!(a.recv(Party(1)).await, Err(NetError::Aborted { .. })));

@@ -34,7 +34,10 @@ async fn a_frame_is_sent_and_received_once() {
     let sent = b.send(Party(0), frame(1, "x")).await.expect_err("a duplicate");
     assert!(sent.to_string().contains("a second time"), "{sent}");
     let received = a.recv(Party(2), tag(5, 0)).await.expect_err("the session has ended");
-    assert!(matches!(&received, NetError::Frame { peer, problem: FrameProblem::Duplicate { .. }, .. } if peer == "party 1"), "{received}");
+    assert!(
+        matches!(&received, NetError::Frame { peer, problem: FrameProblem::Duplicate { .. }, .. } if peer == "party 1"),
+        "{received}"
+    );
 
     let [a, b, _c] = three();
     b.send(Party(0), frame(1, "x")).await.expect("the first is fine");
@@ -47,7 +50,10 @@ async fn a_frame_is_sent_and_received_once() {
 async fn one_error_ends_all_pending_and_later_calls_of_all_parties() {
     let [a, b, c] = three();
     let reason = NetError::Stopped { at: tag(3, 0), reason: "disk full".into() };
-    let (at_a, at_b, at_c, too) = tokio::join!(a.recv(Party(1), tag(1, 0)), b.recv(Party(2), tag(1, 0)), c.failed(), async { c.abort(reason.clone()) });
+    let (at_a, at_b, at_c, too) =
+        tokio::join!(a.recv(Party(1), tag(1, 0)), b.recv(Party(2), tag(1, 0)), c.failed(), async {
+            c.abort(reason.clone())
+        });
     assert_eq!((&at_c, &too), (&reason, &reason));
     for (party, error) in [(&a, at_a), (&b, at_b)] {
         let error = error.expect_err("the session has ended");
@@ -96,7 +102,9 @@ async fn parties_that_only_send_take_in_each_others_frames_beyond_the_limit() {
 fn a_sender_is_held_back_while_its_peer_computes_and_a_dropped_wait_loses_nothing() {
     let parties = mesh_with(vec!["a".into(), "b".into()], [0; 32], Limits { frame_bytes: 1 << 20, queue_bytes: 1000 });
     let cx = &mut Context::from_waker(Waker::noop());
-    let mut poll = |future: &mut std::pin::Pin<Box<dyn Future<Output = Result<(), NetError>> + Send + '_>>| future.as_mut().poll(cx).is_ready();
+    let mut poll = |future: &mut std::pin::Pin<Box<dyn Future<Output = Result<(), NetError>> + Send + '_>>| {
+        future.as_mut().poll(cx).is_ready()
+    };
     assert!(poll(&mut parties[0].send(Party(1), frame(0, vec![0; 1000]))));
     let mut second = parties[0].send(Party(1), frame(1, vec![0; 1000]));
     assert!(!poll(&mut second));
@@ -113,7 +121,9 @@ fn a_sender_is_held_back_while_its_peer_computes_and_a_dropped_wait_loses_nothin
 
 #[tokio::test]
 async fn wrong_addresses_sizes_and_late_messages_are_errors() {
-    for (to, what) in [(0, "a party sends nothing to itself"), (3, "there is no such party"), (usize::MAX, "there is no such party")] {
+    for (to, what) in
+        [(0, "a party sends nothing to itself"), (3, "there is no such party"), (usize::MAX, "there is no such party")]
+    {
         let [a, ..] = three();
         assert_eq!(a.send(Party(to), frame(1, "")).await, Err(NetError::Misuse { at: tag(1, 0), what }));
         let [a, ..] = three();

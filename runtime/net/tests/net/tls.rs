@@ -24,19 +24,26 @@ struct Setting {
 
 /// Three parties; where `proxy` is given, the others reach party 0 through it.
 fn setting(proxy: Option<&Proxy>) -> Setting {
-    let listeners: [(TcpListener, SocketAddr); 3] = std::array::from_fn(|_| loopback_listener().expect("a port is free"));
+    let listeners: [(TcpListener, SocketAddr); 3] =
+        std::array::from_fn(|_| loopback_listener().expect("a port is free"));
     let keys: [NewKeys; 3] = NAMES.map(|name| keys::generate(name).expect("keys can be made"));
     let mut addresses: [SocketAddr; 3] = std::array::from_fn(|i| listeners[i].1);
     if let Some(proxy) = proxy {
         proxy.target(addresses[0]);
         addresses[0] = proxy.address();
     }
-    let entry = |i: usize| PartyEntry { name: NAMES[i].into(), role: NAMES[i].into(), address: addresses[i].to_string(), fingerprint: keys[i].fingerprint };
+    let entry = |i: usize| PartyEntry {
+        name: NAMES[i].into(),
+        role: NAMES[i].into(),
+        address: addresses[i].to_string(),
+        fingerprint: keys[i].fingerprint,
+    };
     let parties = Parties::new((0..3).map(entry).collect()).expect("the table is good");
     let hello = Hello { backend: "porthos".into(), parties_hash: parties.hash(), ..Hello::default() };
     let mut me = 0;
     let configs = listeners.map(|(listener, _)| {
-        let identity = Identity::from_pem(&keys[me].certificate_pem, &keys[me].private_key_pem).expect("fresh keys fit");
+        let identity =
+            Identity::from_pem(&keys[me].certificate_pem, &keys[me].private_key_pem).expect("fresh keys fit");
         let mut config = TlsConfig::new(identity, parties.clone(), Party(me));
         config.listener = Some(listener);
         me += 1;
@@ -61,7 +68,11 @@ async fn three_parties_meet_talk_and_part() {
     let [a, b, c] = setting(None).running().await;
     assert_eq!(a.session(), b.session());
     assert_eq!(a.session(), c.session());
-    assert!(a.seed_with(Party(1)) == b.seed_with(Party(0)) && a.seed_with(Party(2)) == c.seed_with(Party(0)) && b.seed_with(Party(2)) == c.seed_with(Party(1)));
+    assert!(
+        a.seed_with(Party(1)) == b.seed_with(Party(0))
+            && a.seed_with(Party(2)) == c.seed_with(Party(0))
+            && b.seed_with(Party(2)) == c.seed_with(Party(1))
+    );
     assert!(a.seed_with(Party(1)) != a.seed_with(Party(2)) && a.seed_with(Party(1)) != b.seed_with(Party(2)));
     let run = async |me: &TlsTransport| {
         let link = Link::new(me, 1, 0, 0);
@@ -76,7 +87,10 @@ async fn three_parties_meet_talk_and_part() {
                 assert_eq!(link.recv_exact(previous, len).await?, vec![round; len]);
             }
         }
-        assert_eq!((link.depth(), me.payload_bytes().to(next), me.payload_bytes().total()), (50, 50 * 100_010, 50 * 100_010));
+        assert_eq!(
+            (link.depth(), me.payload_bytes().to(next), me.payload_bytes().total()),
+            (50, 50 * 100_010, 50 * 100_010)
+        );
         me.close().await
     };
     assert_eq!(tokio::join!(run(&a), run(&b), run(&c)), (Ok(()), Ok(()), Ok(())));
@@ -89,7 +103,8 @@ async fn seeds_are_fresh_in_every_session() {
     for _ in 0..2 {
         let mut setting = setting(None);
         // The same certificates both times would need one table; the first party's key alone is reused here.
-        setting.configs[0].identity = Identity::from_pem(&keys.certificate_pem, &keys.private_key_pem).expect("fresh keys fit");
+        setting.configs[0].identity =
+            Identity::from_pem(&keys.certificate_pem, &keys.private_key_pem).expect("fresh keys fit");
         repin(&mut setting, 0, &keys);
         seeds.push(setting.running().await[0].seed_with(Party(1)));
     }
@@ -155,9 +170,13 @@ async fn a_killed_party_ends_even_those_that_only_compute_or_send() {
         }
         Ok::<_, NetError>(())
     };
-    let (at_a, at_b, at_c, ()) = tokio::join!(a.recv(Party(1), tag(5, 2)), b.failed(), sending, async { proxy.harm(Harm::Cut) });
+    let (at_a, at_b, at_c, ()) =
+        tokio::join!(a.recv(Party(1), tag(5, 2)), b.failed(), sending, async { proxy.harm(Harm::Cut) });
     let at_a = at_a.expect_err("the connection is cut");
-    assert!(matches!(&at_a, NetError::Closed { peer, at } if (peer == "server" || peer == "helper") && *at == tag(5, 2)), "{at_a}");
+    assert!(
+        matches!(&at_a, NetError::Closed { peer, at } if (peer == "server" || peer == "helper") && *at == tag(5, 2)),
+        "{at_a}"
+    );
     assert!(matches!(&at_b, NetError::Closed { .. } | NetError::Aborted { .. }), "{at_b}");
     assert!(at_c.is_err());
 }
@@ -172,7 +191,8 @@ async fn a_connection_that_goes_silent_is_lost_for_all() {
     }
     let [a, b, c] = setting.running().await;
     let harm = async { proxy.harm(Harm::Freeze) };
-    let errors = tokio::join!(a.recv(Party(1), tag(5, 2)), b.recv(Party(2), tag(5, 0)), c.recv(Party(1), tag(5, 0)), harm);
+    let errors =
+        tokio::join!(a.recv(Party(1), tag(5, 2)), b.recv(Party(2), tag(5, 0)), c.recv(Party(1), tag(5, 0)), harm);
     let silent = errors.0.expect_err("nothing comes through");
     assert!(matches!(&silent, NetError::Silent { at, seconds: 1, .. } if *at == tag(5, 2)), "{silent}");
     assert!(errors.1.is_err() && errors.2.is_err());
@@ -187,7 +207,10 @@ async fn a_live_peer_that_never_sends_ends_the_session_too() {
     }
     let [a, b, c] = setting.running().await;
     let (at_a, at_b) = tokio::join!(a.recv(Party(1), tag(5, 2)), b.failed());
-    assert!(matches!(&at_a, Err(NetError::Stalled { peer, at, .. }) if peer == "server" && *at == tag(5, 2)), "{at_a:?}");
+    assert!(
+        matches!(&at_a, Err(NetError::Stalled { peer, at, .. }) if peer == "server" && *at == tag(5, 2)),
+        "{at_a:?}"
+    );
     assert!(matches!(&at_b, NetError::Aborted { .. }), "{at_b}");
     drop(c);
 }
@@ -209,7 +232,10 @@ async fn every_harm_to_the_bytes_on_the_way_is_detected() {
         };
         assert!(named, "{harm:?}: {at_a:?}");
         for error in [errors.1, errors.2] {
-            assert!(!matches!(error, NetError::Misuse { .. } | NetError::Stalled { .. } | NetError::Silent { .. }), "{harm:?}: {error}");
+            assert!(
+                !matches!(error, NetError::Misuse { .. } | NetError::Stalled { .. } | NetError::Silent { .. }),
+                "{harm:?}: {error}"
+            );
         }
     }
 }
@@ -229,17 +255,25 @@ async fn a_listening_party_with_another_certificate_is_refused() {
     let mut setting = setting(None);
     let stranger = keys::generate("server").expect("keys can be made");
     let pinned = setting.configs[2].parties.entries()[0].fingerprint;
-    setting.configs[0].identity = Identity::from_pem(&stranger.certificate_pem, &stranger.private_key_pem).expect("fresh keys fit");
+    setting.configs[0].identity =
+        Identity::from_pem(&stranger.certificate_pem, &stranger.private_key_pem).expect("fresh keys fit");
     // It believes in itself, or it would not even start.
     let mut own_table = setting.configs[0].parties.entries().to_vec();
     own_table[0].fingerprint = stranger.fingerprint;
     setting.configs[0].parties = Parties::new(own_table).expect("the table is good");
     setting.configs[0].connect_timeout = Duration::from_secs(1);
     let [a, b, c] = setting.start().await.map(|t| t.err().expect("the certificate is wrong"));
-    let refused = NetError::Certificate { peer: "client".into(), expected: pinned.to_string(), found: stranger.fingerprint.to_string() };
+    let refused = NetError::Certificate {
+        peer: "client".into(),
+        expected: pinned.to_string(),
+        found: stranger.fingerprint.to_string(),
+    };
     // One refuses it; the other does so too, or hears of it.
     assert!(b == refused || c == refused, "{b} / {c}");
-    assert!(matches!(&a, NetError::Absent { peer, detail: Some(detail), .. } if peer == "server" && detail.contains("was refused")), "{a}");
+    assert!(
+        matches!(&a, NetError::Absent { peer, detail: Some(detail), .. } if peer == "server" && detail.contains("was refused")),
+        "{a}"
+    );
 }
 
 #[tokio::test]
@@ -264,7 +298,10 @@ async fn a_connecting_party_with_another_certificate_is_refused_and_cannot_end_t
     });
     assert!(a.is_ok() && b.is_ok() && c.is_ok());
     let refused = refused.err().expect("nobody knows it");
-    assert!(matches!(&refused, NetError::Broken { peer, message, .. } if peer != "helper" && message.contains("alert")), "{refused}");
+    assert!(
+        matches!(&refused, NetError::Broken { peer, message, .. } if peer != "helper" && message.contains("alert")),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -286,7 +323,9 @@ async fn an_absent_party_is_named_with_its_address() {
 async fn a_party_that_is_not_in_the_table_does_not_start() {
     let Setting { configs: [mut config, ..], hellos: [hello, ..] } = setting(None);
     config.me = Party(1);
-    assert!(matches!(connect(config, hello.clone()).await.err(), Some(NetError::Config { what }) if what.contains("pins")));
+    assert!(
+        matches!(connect(config, hello.clone()).await.err(), Some(NetError::Config { what }) if what.contains("pins"))
+    );
     let Setting { configs: [mut config, ..], .. } = setting(None);
     config.me = Party(3);
     assert!(matches!(connect(config, hello.clone()).await.err(), Some(NetError::Config { .. })));

@@ -75,7 +75,9 @@ pub(super) fn mat_mul(node: &mut Node<'_, '_>) -> Result<Val> {
     let mut operands = [node.data(0)?, node.data(1)?];
     for (i, (operand, flag)) in operands.iter_mut().zip(["transpose_a", "transpose_b"]).enumerate() {
         if node.shape(i)?.len() != 2 {
-            return Err(node.unsupported(format!("its input {i} is no matrix"), "only products of two matrices are supported"));
+            return Err(
+                node.unsupported(format!("its input {i} is no matrix"), "only products of two matrices are supported")
+            );
         }
         if node.bool(flag, false)? {
             *operand = node.emit("transpose", &[*operand], attrs! { perm: [1, 0] })?;
@@ -119,7 +121,8 @@ fn fold_integers(
     let values: Option<Vec<i64>> = xs.iter().zip(ys).map(|(&x, &y)| fold(x, y)).collect();
     let Some(values) = values else { return Err(node.invalid("its result does not fit 64 bits")) };
     let dims = if x.ndim().max(y.ndim()) == 0 { vec![] } else { vec![n] };
-    let values = ArrayD::from_shape_vec(dims, values).map_err(|_| node.invalid("the shapes of its inputs do not match"))?;
+    let values =
+        ArrayD::from_shape_vec(dims, values).map_err(|_| node.invalid("the shapes of its inputs do not match"))?;
     node.constant(like.dtype, Tensor::I64(values))
 }
 

@@ -121,7 +121,9 @@ pub(super) fn cast(node: &mut Node<'_, '_>) -> Result<Val> {
     let may_be_public = constant.public || to.is_int() && node.importer().may_disclose(&constant.name);
     if !may_be_public {
         let why = format!("it casts {from} to {to}, and its input is secret");
-        return Err(node.unsupported(why, format!("make it public with --public {}, or cast before the export", constant.name)));
+        return Err(
+            node.unsupported(why, format!("make it public with --public {}, or cast before the export", constant.name))
+        );
     }
     if from.is_float() || constant.shape().iter().product::<usize>() > 1 && to.is_float() {
         node.importer().disclose(&constant.name);

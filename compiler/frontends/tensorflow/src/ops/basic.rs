@@ -9,10 +9,18 @@ use crate::value::Val;
 pub(super) fn placeholder(node: &mut Node<'_, '_>) -> Result<Val> {
     let dtype = node.dtype("dtype", None)?;
     if dtype == DType(20) {
-        return Err(node.problem("E0115", "it stands for a variable whose value is not in the file", "freeze the graph"));
+        return Err(node.problem(
+            "E0115",
+            "it stands for a variable whose value is not in the file",
+            "freeze the graph",
+        ));
     }
     if !dtype.is_float() && !dtype.is_int() {
-        return Err(node.problem("E0113", format!("its type {dtype} is not supported"), "inputs are floats or integers"));
+        return Err(node.problem(
+            "E0113",
+            format!("its type {dtype} is not supported"),
+            "inputs are floats or integers",
+        ));
     }
     let def = node.def();
     node.importer().placeholder(def, dtype)

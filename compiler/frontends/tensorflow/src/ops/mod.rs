@@ -69,7 +69,11 @@ static OPS: &[OpImporter] = &[
     op("Softmax", "T", classify::softmax),
     op("Squeeze", "T squeeze_dims", array::squeeze),
     op("StopGradient", "T", basic::identity),
-    op("StridedSlice", "T Index begin_mask end_mask ellipsis_mask new_axis_mask shrink_axis_mask", slice::strided_slice),
+    op(
+        "StridedSlice",
+        "T Index begin_mask end_mask ellipsis_mask new_axis_mask shrink_axis_mask",
+        slice::strided_slice,
+    ),
     op("Sub", "T", arithmetic::sub),
     op("Transpose", "T Tperm", array::transpose),
 ];
@@ -85,8 +89,28 @@ pub(crate) fn keeps_shape(op: &str) -> bool {
 }
 
 const KEEP_SHAPE: &[&str] = &[
-    "Abs", "CheckNumerics", "Elu", "Erf", "Exp", "LRN", "LeakyRelu", "Log", "LogSoftmax", "PlaceholderWithDefault",
-    "Relu6", "Round", "Selu", "Sigmoid", "Sign", "Sin", "Cos", "Softplus", "Softsign", "Sqrt", "Square", "Tanh",
+    "Abs",
+    "CheckNumerics",
+    "Elu",
+    "Erf",
+    "Exp",
+    "LRN",
+    "LeakyRelu",
+    "Log",
+    "LogSoftmax",
+    "PlaceholderWithDefault",
+    "Relu6",
+    "Round",
+    "Selu",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Cos",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Square",
+    "Tanh",
 ];
 
 /// Why an op that is not in the table is not supported, and what to do instead.
@@ -97,14 +121,19 @@ pub(crate) fn why_unsupported(op: &str) -> (&'static str, &'static str) {
             "name the node before it as the output with --result: its value is above 0 where the sigmoid is above 0.5",
         ),
         "LogSoftmax" => ("is not supported", "name the node before it as the output with --result"),
-        "Enter" | "Exit" | "LoopCond" | "Merge" | "NextIteration" | "Switch" | "While" | "StatelessWhile" | "If" | "StatelessIf" => {
-            ("is control flow, which is not supported", "export the model without loops and conditions, unrolled if need be")
-        }
+        "Enter" | "Exit" | "LoopCond" | "Merge" | "NextIteration" | "Switch" | "While" | "StatelessWhile" | "If"
+        | "StatelessIf" => (
+            "is control flow, which is not supported",
+            "export the model without loops and conditions, unrolled if need be",
+        ),
         "PlaceholderWithDefault" => (
             "is an input with a default, which is not supported",
             "export the model for inference, where such switches are constants",
         ),
-        _ => ("is not supported", "`treville inspect` lists the ops of a model; name earlier outputs with --result, or use other ops"),
+        _ => (
+            "is not supported",
+            "`treville inspect` lists the ops of a model; name earlier outputs with --result, or use other ops",
+        ),
     }
 }
 

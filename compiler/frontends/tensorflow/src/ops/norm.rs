@@ -48,7 +48,8 @@ pub(super) fn mean(node: &mut Node<'_, '_>) -> Result<Val> {
         let why = format!("its axes {axes:?} are not height and width of 4 dimensions");
         return Err(node.unsupported(why, "only means over the spatial axes are supported"));
     };
-    let in_nchw: Vec<i64> = axes.iter().map(|&a| if layout == Layout::Nhwc { a as i64 + 1 } else { a as i64 }).collect();
+    let in_nchw: Vec<i64> =
+        axes.iter().map(|&a| if layout == Layout::Nhwc { a as i64 + 1 } else { a as i64 }).collect();
     let x = node.data(0)?;
     let x = layout.enter(node, x)?;
     let mut y = node.emit("reduce_mean", &[x], attrs! { axes: in_nchw, keepdims: keepdims })?;

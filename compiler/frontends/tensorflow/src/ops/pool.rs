@@ -26,7 +26,8 @@ fn pool(node: &mut Node<'_, '_>, mnemonic: &str) -> Result<Val> {
         dilations: [1, 1],
     };
     let pads = layout.pads(node, [h, w], &window)?;
-    let mut pool_attrs = attrs! { kernel: window.kernel, strides: window.strides, pads: pads, dilations: window.dilations };
+    let mut pool_attrs =
+        attrs! { kernel: window.kernel, strides: window.strides, pads: pads, dilations: window.dilations };
     if mnemonic == "avg_pool" {
         pool_attrs.extend(attrs! { count_include_pad: false });
     }

@@ -15,7 +15,8 @@ pub(super) fn strided_slice(node: &mut Node<'_, '_>) -> Result<Val> {
     node.expect_inputs(4)?;
     let shape = node.shape(0)?;
     let ranges = ranges(node, &shape)?;
-    let taken: Vec<Range> = ranges.iter().filter_map(|r| if let Item::Range(r) = r { Some(*r) } else { None }).collect();
+    let taken: Vec<Range> =
+        ranges.iter().filter_map(|r| if let Item::Range(r) = r { Some(*r) } else { None }).collect();
     let dims: Vec<usize> = ranges
         .iter()
         .filter_map(|item| match item {

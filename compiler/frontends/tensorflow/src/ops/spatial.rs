@@ -35,7 +35,10 @@ impl Layout {
     /// The shape in the order N, C, H, W.
     pub(super) fn nchw(self, node: &Node<'_, '_>, shape: &[usize]) -> Result<[usize; 4]> {
         let &[n, a, b, c] = shape else {
-            return Err(node.unsupported(format!("its input of shape {shape:?} is no batch of images"), "use tensors of 4 dimensions"));
+            return Err(node.unsupported(
+                format!("its input of shape {shape:?} is no batch of images"),
+                "use tensors of 4 dimensions",
+            ));
         };
         Ok(match self {
             Self::Nhwc => [n, c, a, b],
@@ -100,14 +103,18 @@ impl Layout {
                 let list = node.list("explicit_paddings", Some(&[]))?;
                 let [h, w] = self.spatial();
                 if list.len() != 8 || list.iter().any(|v| !(0..=MAX_SIZE).contains(v)) {
-                    return Err(node.invalid(format!("its attribute `explicit_paddings` = {list:?} is no padding of 4 axes")));
+                    return Err(
+                        node.invalid(format!("its attribute `explicit_paddings` = {list:?} is no padding of 4 axes"))
+                    );
                 }
                 if (0..4).any(|axis| axis != h && axis != w && list[2 * axis..2 * axis + 2] != [0, 0]) {
                     return Err(node.unsupported("it pads batch or channels", "only height and width can be padded"));
                 }
                 Ok([list[2 * h], list[2 * w], list[2 * h + 1], list[2 * w + 1]])
             }
-            other => Err(node.unsupported(format!("its padding {other:?} is not supported"), "use SAME, VALID or EXPLICIT")),
+            other => {
+                Err(node.unsupported(format!("its padding {other:?} is not supported"), "use SAME, VALID or EXPLICIT"))
+            }
         }
     }
 }

@@ -49,7 +49,11 @@ impl Field<'_> {
     }
 
     /// An enumeration field, given the number of each name.
-    pub(super) fn enumeration(&self, number: impl Fn(&str) -> Option<i32>, wanted: &'static str) -> Result<i32, TextError> {
+    pub(super) fn enumeration(
+        &self,
+        number: impl Fn(&str) -> Option<i32>,
+        wanted: &'static str,
+    ) -> Result<i32, TextError> {
         match self.value {
             Value::Atom(token) => number(token).or_else(|| integer(token).and_then(|v| i32::try_from(v).ok())),
             Value::Strings(_) | Value::Message(_) => None,
@@ -200,7 +204,14 @@ mod tests {
         for bad in ["9223372036854775808", "08", "1.5", "x", "", "--1", "-+1", "0x", "0x-1"] {
             assert_eq!(integer(bad), None, "{bad}");
         }
-        let floats = [("1", 1.0), ("1.5f", 1.5), (".5", 0.5), ("1e-3", 0.001), ("-inf", f32::NEG_INFINITY), ("infinity", f32::INFINITY)];
+        let floats = [
+            ("1", 1.0),
+            ("1.5f", 1.5),
+            (".5", 0.5),
+            ("1e-3", 0.001),
+            ("-inf", f32::NEG_INFINITY),
+            ("infinity", f32::INFINITY),
+        ];
         for (token, value) in floats {
             assert_eq!(float::<f32>(token), Some(value), "{token}");
         }

@@ -59,7 +59,9 @@ pub(super) fn parse(text: &str) -> Result<Message<'_>, TextError> {
             Rule::close | Rule::list_close => {
                 let found = text.chars().next().unwrap_or('}');
                 match open.pop() {
-                    Some(Open { name, by, outer, .. }) if matches!((by, found), ('{', '}') | ('<', '>') | ('[', ']')) => {
+                    Some(Open { name, by, outer, .. })
+                        if matches!((by, found), ('{', '}') | ('<', '>') | ('[', ']')) =>
+                    {
                         if let Some(outer) = outer {
                             let inner = std::mem::replace(&mut fields, outer);
                             fields.push(Field { name: name.text, value: Value::Message(inner), at: name.at });

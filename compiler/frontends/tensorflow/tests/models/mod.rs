@@ -3,7 +3,9 @@
 /// A node as TensorFlow's text format has it; `attrs` are pairs of a key and the text of a value.
 pub(crate) fn node(name: &str, op: &str, inputs: &[&str], attrs: &[(&str, &str)]) -> String {
     let inputs: String = inputs.iter().map(|i| format!("  input: \"{i}\"\n")).collect();
-    let attr = |(key, value): &(&str, &str)| format!("  attr {{\n    key: \"{key}\"\n    value {{\n      {value}\n    }}\n  }}\n");
+    let attr = |(key, value): &(&str, &str)| {
+        format!("  attr {{\n    key: \"{key}\"\n    value {{\n      {value}\n    }}\n  }}\n")
+    };
     let attrs: String = attrs.iter().map(attr).collect();
     format!("node {{\n  name: \"{name}\"\n  op: \"{op}\"\n{inputs}{attrs}}}\n")
 }
