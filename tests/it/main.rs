@@ -10,4 +10,5 @@ mod kills;
 mod ladder;
 mod package;
 mod parties;
+mod reference;
 mod support;

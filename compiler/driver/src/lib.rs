@@ -18,6 +18,7 @@ pub mod model;
 mod opt;
 pub mod package;
 pub mod price;
+pub mod reference;
 pub mod run;
 pub mod simulate;
 mod table;
