@@ -96,7 +96,12 @@ pub(crate) fn demo(args: &DemoArgs, say: &dyn Fn(&str)) -> Result<String, Failur
         return serde_json::to_string(&demo).map(|j| j + "\n").map_err(|e| Failure::other(e.to_string()));
     }
     Ok(format!(
-        "The parties computed, and only the client learned:\n\n  predicted digit      {}\n  plaintext prediction {}\n  largest difference of a probability {:.1e}\n\n  protocol {}   bytes {} ({})   rounds {}   time {} (after a build of {})\n",
+        "{}:\n\n  predicted digit      {}\n  plaintext prediction {}\n  largest difference of a probability {:.1e}\n\n  protocol {}   bytes {} ({})   rounds {}   time {} (after a build of {})\n",
+        if roles.len() == 1 {
+            "One process computed, in the clear"
+        } else {
+            "The parties computed, and only the client learned"
+        },
         demo.prediction,
         demo.plaintext_prediction,
         demo.max_abs_err,
