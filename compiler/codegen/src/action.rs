@@ -1,7 +1,7 @@
 //! An LLIL op with its attributes decoded: what the emitter writes and the interpreter runs.
 
 use treville_ir::{Attr, Func, OpId};
-use treville_llil::Llil;
+use treville_llil::{Llil, RoundingMode};
 use treville_ring::{ConvSpec, Window};
 
 /// What an op does. Its operands, and the shape of its result, stand in the function.
@@ -45,8 +45,8 @@ pub enum Action {
     ScaleDown {
         /// Fraction bits that are dropped.
         shift: u8,
-        /// `exact`, `probabilistic` or `local`.
-        rounding: String,
+        /// How the result is rounded.
+        rounding: RoundingMode,
     },
     /// Multiplication by 2^shift.
     ScaleUp {
@@ -136,8 +136,9 @@ impl Action {
             },
             "arg_max" => Action::ArgMax { axis: int("axis") as usize, keepdims: flag("keepdims") },
             "scale_down" => {
-                let Attr::Str(rounding) = attr("rounding") else { panic!("invariant: rounding is a string") };
-                Action::ScaleDown { shift: int("shift") as u8, rounding: rounding.clone() }
+                let mode = attr("rounding").as_str().and_then(RoundingMode::from_name);
+                let rounding = mode.expect("invariant: a verified scale_down names a rounding");
+                Action::ScaleDown { shift: int("shift") as u8, rounding }
             }
             "scale_up" => Action::ScaleUp { shift: int("shift") as u8 },
             "reshape" => Action::Reshape,

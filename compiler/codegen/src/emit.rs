@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use treville_ir::{Attr, Func, Op, OpId, ValueDef, ValueId};
-use treville_llil::Llil;
+use treville_llil::{Llil, RoundingMode};
 use treville_ring::{ConvSpec, Window};
 
 use crate::names::{Names, comment, literal};
@@ -304,7 +304,7 @@ impl<'a> Emitter<'a> {
                 format!(
                     "scale_down({n}, {}, ScaleDown {{ shift: {shift}, rounding: Rounding::{} }})",
                     operand(0),
-                    variant(&rounding)
+                    variant(rounding)
                 )
             }
             Action::ScaleUp { shift } => format!("scale_up({n}, {}, {shift}, {shape})", operand(0)),
@@ -372,10 +372,10 @@ fn constant(shape: &[usize], values: &[i64]) -> RingTensor {
 ";
 
 /// The runtime's name of a rounding.
-fn variant(rounding: &str) -> &'static str {
+fn variant(rounding: RoundingMode) -> &'static str {
     match rounding {
-        "exact" => "Exact",
-        "probabilistic" => "Probabilistic",
-        _ => "Local",
+        RoundingMode::Exact => "Exact",
+        RoundingMode::Probabilistic => "Probabilistic",
+        RoundingMode::Local => "Local",
     }
 }

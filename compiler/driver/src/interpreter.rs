@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use treville_codegen::{Action, Plan};
 use treville_ir::{ArgKind, Attr, Func, Op, OpId, ValueDef, ValueId};
-use treville_llil::Llil;
+use treville_llil::{Llil, RoundingMode};
 use treville_net::Party;
 use treville_party::{Program, Tensors};
 use treville_protocol::{Exec, Operand, Protocol, Result, Rounding, ScaleDown};
@@ -158,7 +158,7 @@ impl Interpreter<'_> {
             }
             Action::ArgMax { axis, keepdims } => x.arg_max(n, operand(0), axis, keepdims).await,
             Action::ScaleDown { shift, rounding } => {
-                x.scale_down(n, operand(0), ScaleDown { shift: shift.into(), rounding: rounding_of(&rounding) }).await
+                x.scale_down(n, operand(0), ScaleDown { shift: shift.into(), rounding: rounding_of(rounding) }).await
             }
             Action::ScaleUp { shift } => x.scale_up(n, operand(0), shift.into(), shape).await,
             Action::Reshape => x.reshape(n, operand(0), shape).await,
@@ -172,11 +172,11 @@ impl Interpreter<'_> {
     }
 }
 
-/// The runtime's rounding of this name.
-pub fn rounding_of(name: &str) -> Rounding {
-    match name {
-        "exact" => Rounding::Exact,
-        "probabilistic" => Rounding::Probabilistic,
-        _ => Rounding::Local,
+/// The runtime's rounding.
+fn rounding_of(mode: RoundingMode) -> Rounding {
+    match mode {
+        RoundingMode::Exact => Rounding::Exact,
+        RoundingMode::Probabilistic => Rounding::Probabilistic,
+        RoundingMode::Local => Rounding::Local,
     }
 }

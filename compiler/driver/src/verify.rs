@@ -45,7 +45,8 @@ pub struct Verification {
     pub fixed_on_mpc_samples: Accuracy,
     /// Shares of samples with the same decision.
     pub agreement: Agreement,
-    /// Samples whose protocol result equals the evaluator bit for bit when the recorded roundings are replayed.
+    /// Samples whose protocol result equals the evaluator bit for bit when the recorded roundings are replayed, each of which is
+    /// the floor or one more.
     pub bit_exact_replays: usize,
     /// Largest differences.
     pub max_abs_err: MaxError,
@@ -150,9 +151,12 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
         }
         for (i, results) in simulated.results.into_iter().enumerate() {
             let offsets = recorder.take_offsets(i as u32, compiled.manifest.ring()?, |op| shift_of(compiled, op));
+            // A replay repeats whatever was recorded, so a rounding that is none must be found here.
+            let rounded = offsets.values().flatten().all(|offset| matches!(offset, 0 | 1));
             let replayed =
                 fixed_evaluator.run(&samples.inputs[next + i], &mut replay(&compiled.plan, offsets), &mut |_, _| {})?;
-            bit_exact_replays += usize::from(replayed.iter().zip(&results).all(|(a, b)| a.ring == b.ring));
+            let equal = replayed.iter().zip(&results).all(|(a, b)| a.ring == b.ring);
+            bit_exact_replays += usize::from(rounded && equal);
             mpc.push(results);
         }
         next = end;
@@ -221,7 +225,7 @@ impl Verification {
         let mismatch = |text: String| Err(Failure::new(Exit::Mismatch, text));
         if self.bit_exact_replays != self.mpc_samples {
             return mismatch(format!(
-                "{} of {} protocol results differ from the fixed-point evaluator although the recorded roundings were replayed",
+                "{} of {} protocol results differ from the fixed-point evaluator although the recorded roundings were replayed, or a ScaleDown gave neither the floor nor one more",
                 self.mpc_samples - self.bit_exact_replays,
                 self.mpc_samples
             ));
