@@ -165,13 +165,13 @@ fn data(name: &str, model: &Model) -> Result<(Samples, Array), String> {
 
 fn each_sample<T>(
     samples: &Samples,
-    of: impl Fn(&indexmap::IndexMap<String, treville_hlil::Tensor>) -> Result<T, treville::Failure>,
+    of: impl FnMut(&indexmap::IndexMap<String, treville_hlil::Tensor>) -> Result<T, treville::Failure>,
 ) -> Result<Vec<T>, treville::Failure> {
     samples.inputs.iter().map(of).collect()
 }
 
 fn evaluate(compiled: &Compiled, samples: &Samples) -> Result<Vec<Vec<Decoded>>, treville::Failure> {
-    let evaluator = FixedEvaluator::new(compiled)?;
+    let mut evaluator = FixedEvaluator::new(compiled)?;
     each_sample(samples, |s| evaluator.run(s, &mut Exact, &mut |_, _| {}))
 }
 

@@ -234,7 +234,7 @@ fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
     if args.fixed {
         let compiled =
             compile(model, &args.options, args.options.calibrate.is_none().then(|| samples.clone()), Watch::default())?;
-        let evaluator = FixedEvaluator::new(&compiled)?;
+        let mut evaluator = FixedEvaluator::new(&compiled)?;
         for sample in &samples.inputs {
             add(evaluator.run(sample, &mut Exact, &mut |_, _| {})?.into_iter().map(|d| d.value).collect());
         }

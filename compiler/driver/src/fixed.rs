@@ -18,15 +18,16 @@ use crate::failure::Failure;
 /// Evaluates a compiled program on many samples; weights are encoded once.
 pub struct FixedEvaluator<'a> {
     compiled: &'a Compiled,
-    weights: Args,
+    /// The weights, and the inputs of the last sample.
+    args: Args,
 }
 
 impl<'a> FixedEvaluator<'a> {
     /// Encodes the weights.
     pub fn new(compiled: &'a Compiled) -> Result<Self, Failure> {
-        let weights =
+        let args =
             encode_weights(&compiled.llil, &compiled.llil_weights).map_err(|d| refuse(compiled, Exit::Range, &d))?;
-        Ok(FixedEvaluator { compiled, weights })
+        Ok(FixedEvaluator { compiled, args })
     }
 
     /// The results for one sample, under `rounding`.
@@ -34,15 +35,14 @@ impl<'a> FixedEvaluator<'a> {
     /// # Errors
     /// Exit code 2 for a value that cannot be encoded, 4 for a comparison outside its domain.
     pub fn run(
-        &self,
+        &mut self,
         sample: &IndexMap<String, Tensor>,
         rounding: &mut dyn Rounding,
         observer: &mut dyn FnMut(ValueId, &RingTensor),
     ) -> Result<Vec<Decoded>, Failure> {
         let compiled = self.compiled;
-        let mut args = self.weights.clone();
-        args.extend(encode_inputs(&compiled.llil, sample).map_err(|d| refuse(compiled, Exit::Usage, &d))?);
-        let results = evaluate(&compiled.llil, &args, rounding, observer)
+        self.args.extend(encode_inputs(&compiled.llil, sample).map_err(|d| refuse(compiled, Exit::Usage, &d))?);
+        let results = evaluate(&compiled.llil, &self.args, rounding, observer)
             .map_err(|e| refuse(compiled, Exit::Range, &[e.into()]))?;
         let ring = compiled.manifest.ring()?;
         Ok(results.into_iter().zip(&compiled.manifest.outputs).map(|(r, info)| finish(r, info, ring)).collect())

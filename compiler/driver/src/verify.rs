@@ -113,12 +113,14 @@ pub struct NodeError {
 /// Compares over `samples`; the first `mpc_limit` of them go through the protocol too.
 pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Result<Verification, Failure> {
     let start = Instant::now();
-    let fixed_evaluator = FixedEvaluator::new(compiled)?;
+    let mut fixed_evaluator = FixedEvaluator::new(compiled)?;
+    let mut args = model::with_weights(&compiled.model.func, &compiled.model.weights, &IndexMap::new())?;
     let (mut float, mut float_scores) = (Vec::new(), Vec::new());
     let mut fixed = Vec::new();
     for (i, sample) in samples.inputs.iter().enumerate() {
         let at = |e: Failure| Failure::new(e.exit, format!("sample {i}: {e}"));
-        let raw = raw_float_results(&compiled.model, sample).map_err(at)?;
+        args.extend(sample.clone());
+        let raw = raw_float_results(&compiled.model, &args).map_err(at)?;
         float.push(first_of(finish_float(&compiled.model, raw.clone()))?);
         float_scores.push(first_of(raw)?);
         fixed.push(fixed_evaluator.run(sample, &mut Exact, &mut |_, _| {}).map_err(at)?);
@@ -182,7 +184,7 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
     let mpc_values: Vec<Array> = mpc.iter().map(|r| first(r)).collect();
     let labels = samples.labels.as_deref();
     let nodes =
-        samples.inputs.first().map(|s| node_errors(compiled, &fixed_evaluator, s)).transpose()?.unwrap_or_default();
+        samples.inputs.first().map(|s| node_errors(compiled, &mut fixed_evaluator, s)).transpose()?.unwrap_or_default();
     let first_departure = nodes.iter().find(|n| n.max_abs_err > n.max_abs.max(1e-3) / 20.0).cloned();
     let agreement = |a: &[Array], b: &[Array], tie: f64| share(a.iter().zip(b).map(|(a, b)| agree(a, b, tie)));
     Ok(Verification {
@@ -252,7 +254,8 @@ fn shift_of(compiled: &Compiled, number: u32) -> u32 {
 
 /// The float results of a model as it was imported, before any pass.
 pub fn float_results(model: &Model, sample: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
-    Ok(finish_float(model, raw_float_results(model, sample)?))
+    let args = model::with_weights(&model.func, &model.weights, sample)?;
+    Ok(finish_float(model, raw_float_results(model, &args)?))
 }
 
 /// The first of the results.
@@ -260,9 +263,8 @@ pub fn first_of(results: Vec<Array>) -> Result<Array, Failure> {
     results.into_iter().next().ok_or_else(|| Failure::other("the model has no result"))
 }
 
-fn raw_float_results(model: &Model, sample: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
-    let args = model::with_weights(&model.func, &model.weights, sample)?;
-    let results = evaluate(&model.func, &args).map_err(|e| Failure::other(e.to_string()))?;
+fn raw_float_results(model: &Model, args: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
+    let results = evaluate(&model.func, args).map_err(|e| Failure::other(e.to_string()))?;
     let array = |tensor| match tensor {
         Tensor::F32(x) => Array::F32(x),
         Tensor::I64(x) => Array::I64(x),
@@ -282,7 +284,7 @@ fn finish_float(model: &Model, results: Vec<Array>) -> Vec<Array> {
 /// The errors of all nodes on one sample, in program order: the last value of each node that has the same shape in both programs.
 fn node_errors(
     compiled: &Compiled,
-    fixed: &FixedEvaluator<'_>,
+    fixed: &mut FixedEvaluator<'_>,
     sample: &IndexMap<String, Tensor>,
 ) -> Result<Vec<NodeError>, Failure> {
     let mut real: BTreeMap<String, ArrayD<f32>> = BTreeMap::new();
