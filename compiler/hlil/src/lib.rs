@@ -2,6 +2,7 @@
 //!
 //! - [`Hlil`] is the dialect, [`ops`] its table, one file an op. Elements are `f32` and `i64`, public or secret.
 //! - [`evaluate`] is the f32 reference evaluator; [`evaluate_with`] shows every value to an observer, for calibration.
+//! - [`FUNCTIONS`] are the smooth functions that the op `apply` knows.
 //! - [`Weights`] is the store beside the module: names, shapes, and lazy recipes over the source tensors.
 //!
 //! Spatial ops are N-dimensional and channels-first (NCHW, NCDHW ...). What depends on a secret is secret.
@@ -11,6 +12,7 @@
 
 mod dialect;
 mod evaluate;
+mod functions;
 pub mod ops;
 mod rules;
 mod tensor;
@@ -18,6 +20,7 @@ mod weights;
 
 pub use dialect::{Elem, Hlil, Scalar};
 pub use evaluate::{EvalError, evaluate, evaluate_with};
+pub use functions::{FUNCTIONS, Function};
 pub use rules::{conv_spec, pool_window};
 pub use tensor::Tensor;
 pub use weights::{Weights, WeightsError};

@@ -1,6 +1,7 @@
 //! The constraints and attributes that several ops share.
 
-use treville_ir::{Inferred, OpView, TensorType, Violation};
+use ndarray::ArrayD;
+use treville_ir::{AttrDef, AttrKind, Inferred, OpView, TensorType, Violation};
 use treville_ring::{ConvSpec, Window, tensor};
 
 use crate::{Elem, Hlil, Scalar};
@@ -32,12 +33,73 @@ pub(crate) fn same_kind(view: &View<'_>, constraint: &'static str) -> Result<Sca
     }
 }
 
-/// Both operands are of the same kind and broadcast: the result has the joint shape.
+/// What [`broadcast`] and [`compare`] check.
+pub(crate) const BROADCAST: &[(&str, &str)] =
+    &[("C1", "both operands are of the same kind, reals or integers"), ("C2", "the shapes broadcast by numpy's rule")];
+
+/// Both operands are of the same kind and broadcast: the result is of this kind and has the joint shape.
 pub(crate) fn broadcast(view: &View<'_>) -> Types {
     let scalar = same_kind(view, "C1")?;
-    let (a, b) = (view.shape(0), view.shape(1));
-    let shape = tensor::broadcast_shape(a, b).ok_or_else(|| Violation::new("C2", format!("{a:?} against {b:?}")))?;
-    result(view, shape, scalar)
+    result(view, joint_shape(view, "C2")?, scalar)
+}
+
+/// As [`broadcast`], but the result holds integers: 1 where the comparison holds, 0 elsewhere.
+pub(crate) fn compare(view: &View<'_>) -> Types {
+    same_kind(view, "C1")?;
+    result(view, joint_shape(view, "C2")?, Scalar::I64)
+}
+
+/// The shape that all operands broadcast to.
+pub(crate) fn joint_shape(view: &View<'_>, constraint: &'static str) -> Result<Vec<usize>, Violation> {
+    view.operands.iter().try_fold(Vec::new(), |shape, t| {
+        let joint = tensor::broadcast_shape(&shape, &t.shape);
+        joint.ok_or_else(|| Violation::new(constraint, format!("{shape:?} against {:?}", t.shape)))
+    })
+}
+
+/// C1 the operand is real; the result is of its shape.
+pub(crate) fn real_elementwise(view: &View<'_>) -> Types {
+    real(view, "C1")?;
+    result(view, view.shape(0), Scalar::F32)
+}
+
+/// The attributes of a reduction.
+pub(crate) const REDUCTION: &[AttrDef] = &[
+    AttrDef::new("axes", AttrKind::Ints, "the dimensions to reduce over, ascending"),
+    AttrDef::new("keepdims", AttrKind::Bool, "whether these stay as dimensions of size 1"),
+];
+
+/// What [`reduction`] checks.
+pub(crate) const REDUCTION_AXES: &str = "`axes` names at least one dimension of the operand, in ascending order";
+
+/// The axes of a reduction: at least one dimension of the operand, ascending.
+fn reduction_axes(view: &View<'_>, constraint: &'static str) -> Result<Vec<usize>, Violation> {
+    let (axes, rank) = (view.sizes("axes", 0, constraint)?, view.operand(0).rank());
+    let ascending = axes.is_sorted_by(|a, b| a < b) && axes.last().is_some_and(|last| *last < rank);
+    Violation::unless(ascending, constraint, || format!("{axes:?} of {rank} dimensions"))?;
+    Ok(axes)
+}
+
+/// The result of a reduction over `axes`, of the operand's kind.
+pub(crate) fn reduction(view: &View<'_>, constraint: &'static str) -> Types {
+    let axes = reduction_axes(view, constraint)?;
+    result(view, reduced_shape(view, &axes), view.operand(0).elem.scalar)
+}
+
+/// The first operand's shape without these axes, or with size 1 there, as `keepdims` says.
+pub(crate) fn reduced_shape(view: &View<'_>, axes: &[usize]) -> Vec<usize> {
+    let size = |(axis, &size): (usize, &usize)| match (axes.contains(&axis), view.bool("keepdims")) {
+        (false, _) => Some(size),
+        (true, true) => Some(1),
+        (true, false) => None,
+    };
+    view.shape(0).iter().enumerate().filter_map(size).collect()
+}
+
+/// `f` of the elements over `axes`, for each position of the other dimensions, in the result's shape.
+pub(crate) fn reduce<T: Copy + Send + Sync>(view: &View<'_>, x: &ArrayD<T>, f: impl Fn(&[T]) -> T + Sync) -> ArrayD<T> {
+    let axes = view.sizes("axes", 0, "").expect("invariant: the axes were checked");
+    tensor::reshape_owned(treville_ring::reduce(x, &axes, f), &view.results[0].shape)
 }
 
 /// An axis attribute within the rank of the first operand.
@@ -86,7 +148,7 @@ pub fn pool_window(view: &OpView<'_, Hlil>) -> Result<Window, Violation> {
     window(view, view.sizes("kernel", 1, "C2")?, "C2")
 }
 
-/// The window and groups of a `conv`.
+/// The window and groups of a `conv`; of a `conv_transpose`, those of the `conv` that takes its result to its operand.
 ///
 /// # Errors
 /// A violation of C2 where the attributes make no window.
@@ -114,4 +176,9 @@ pub(crate) fn pool(view: &View<'_>) -> Types {
         Violation::unless(covered, "C3", || format!("one does along spatial dimension {axis}"))?;
     }
     result(view, [batch, &out].concat(), Scalar::F32)
+}
+
+/// The greater of two reals; NaN where one of them is, as in numpy.
+pub(crate) fn greater_of(a: f32, b: f32) -> f32 {
+    if a > b || a.is_nan() { a } else { b }
 }

@@ -57,6 +57,11 @@ impl Tensor {
         self.as_f32().expect("invariant: the op's constraints ask for reals")
     }
 
+    /// The integers of an operand that the op's constraints have made so.
+    pub(crate) fn integers(&self) -> &ArrayD<i64> {
+        self.as_i64().expect("invariant: the op's constraints ask for integers")
+    }
+
     /// An element-wise op on both kinds, with numpy broadcasting.
     pub(crate) fn zip(&self, other: &Self, real: fn(f32, f32) -> f32, integer: fn(i64, i64) -> i64) -> Self {
         match (self, other) {
@@ -64,6 +69,15 @@ impl Tensor {
             (Self::I64(a), Self::I64(b)) => Self::I64(treville_ring::zip_with(a, b, integer)),
             _ => unreachable!("invariant: the op's constraints ask for operands of the same kind"),
         }
+    }
+
+    /// 1 where a comparison holds, 0 elsewhere, with numpy broadcasting.
+    pub(crate) fn compare(&self, other: &Self, real: fn(f32, f32) -> bool, integer: fn(i64, i64) -> bool) -> Self {
+        Self::I64(match (self, other) {
+            (Self::F32(a), Self::F32(b)) => treville_ring::zip_with(a, b, |a, b| real(a, b).into()),
+            (Self::I64(a), Self::I64(b)) => treville_ring::zip_with(a, b, |a, b| integer(a, b).into()),
+            _ => unreachable!("invariant: the op's constraints ask for operands of the same kind"),
+        })
     }
 
     pub(crate) fn is_standard(&self) -> bool {

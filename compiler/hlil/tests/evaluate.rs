@@ -64,7 +64,8 @@ fn arithmetic_broadcasts() {
     assert_eq!(eval("sub", Attrs::new(), &[&i, &integers(&[1], &[1])]), integers(&[1], &[i64::MAX]));
     assert_eq!(eval("neg", Attrs::new(), &[&i]), i);
     assert_eq!(eval("neg", Attrs::new(), &[&b]), reals(&[2], &[-10.0, -20.0]));
-    assert_eq!(eval("rsqrt", Attrs::new(), &[&reals(&[2], &[4.0, 0.25])]), reals(&[2], &[0.5, 2.0]));
+    let rsqrt = attrs! { function: "rsqrt", parameter: 0.0 };
+    assert_eq!(eval("apply", rsqrt, &[&reals(&[2], &[4.0, 0.25])]), reals(&[2], &[0.5, 2.0]));
     assert_eq!(eval("relu", Attrs::new(), &[&reals(&[3], &[-1.0, 0.0, 2.0])]), reals(&[3], &[0.0, 0.0, 2.0]));
 }
 

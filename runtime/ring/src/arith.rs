@@ -1,9 +1,9 @@
 //! Elementwise arithmetic mod 2^64 with numpy broadcasting, and the average pool.
 
-use ndarray::ArrayD;
+use ndarray::{ArrayD, CowArray};
 use rayon::prelude::*;
 
-use crate::tensor::{Axis, PARALLEL_MIN, broadcast_axes, broadcast_shape, from_vec};
+use crate::tensor::{Axis, PARALLEL_MIN, broadcast_axes, broadcast_shape, from_vec, transpose};
 use crate::{RingBits, RingTensor, Window, window_fold};
 
 /// a + b.
@@ -152,6 +152,30 @@ pub fn zip_with<T: Copy + Send + Sync, U: Copy + Send + Sync, R: Copy + Default 
     let axes = merge_pairs(left_axes, right_axes);
     zip_into(left, right, &axes, &mut out, &f);
     from_vec(&shape, out)
+}
+
+/// `f` of the elements over `axes`, for each position of the other axes; these axes are gone in the result.
+///
+/// # Panics
+/// When there is no such axis, or one stands twice.
+pub fn reduce<T: Copy + Send + Sync, R: Send>(
+    x: &ArrayD<T>,
+    axes: &[usize],
+    f: impl Fn(&[T]) -> R + Sync,
+) -> ArrayD<R> {
+    let kept: Vec<usize> = (0..x.ndim()).filter(|axis| !axes.contains(axis)).collect();
+    let perm = [&kept, axes].concat();
+    let moved = if perm.is_sorted() { x.as_standard_layout() } else { CowArray::from(transpose(x, &perm)) };
+    let values = moved.as_slice().expect("invariant: standard layout");
+    let shape: Vec<usize> = kept.iter().map(|&axis| x.shape()[axis]).collect();
+    let n_results = shape.iter().product::<usize>();
+    let count = values.len() / n_results.max(1);
+    let one = |i: usize| f(&values[i * count..][..count]);
+    let results = match values.len() >= PARALLEL_MIN {
+        true => (0..n_results).into_par_iter().map(one).collect(),
+        false => (0..n_results).map(one).collect(),
+    };
+    from_vec(&shape, results)
 }
 
 fn zip_assign(a: &mut RingTensor, b: &RingTensor, f: impl Fn(u64, u64) -> u64 + Sync) {

@@ -22,8 +22,8 @@ pub mod tensor;
 mod window;
 
 pub use arith::{
-    Share, add, add_assign, avg_pool, map, mul, neg, scale, scale_down_share, shift_left, shift_right, sub, sub_assign,
-    wrap, zip_with,
+    Share, add, add_assign, avg_pool, map, mul, neg, reduce, scale, scale_down_share, shift_left, shift_right, sub,
+    sub_assign, wrap, zip_with,
 };
 pub use bits::{RingBits, RingBitsError};
 pub use conv::{ConvSpec, conv, conv_with};

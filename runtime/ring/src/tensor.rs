@@ -94,6 +94,23 @@ pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
+/// The elements at `indices` along one axis, in this order, as numpy's `take`.
+///
+/// # Panics
+/// When there is no such axis, or an index leaves it.
+pub fn take<T: Copy>(x: &ArrayD<T>, axis: usize, indices: &[usize]) -> ArrayD<T> {
+    let (len, block) = (x.shape()[axis], x.shape()[axis + 1..].iter().product::<usize>());
+    let mut shape = x.shape().to_vec();
+    shape[axis] = indices.len();
+    let x = x.as_standard_layout();
+    let x = x.as_slice().expect("invariant: standard layout");
+    let mut out = Vec::with_capacity(shape.iter().product());
+    for row in x.chunks_exact((len * block).max(1)) {
+        indices.iter().for_each(|index| out.extend_from_slice(&row[index * block..][..block]));
+    }
+    from_vec(&shape, out)
+}
+
 /// The tensors of `parts` one after the other along `axis`.
 ///
 /// # Panics
@@ -286,6 +303,14 @@ mod tests {
     #[should_panic(expected = "does not broadcast")]
     fn broadcast_refuses_to_shrink() {
         broadcast_to(&iota(&[3]), &[1]);
+    }
+
+    #[test]
+    fn take_repeats_and_reorders() {
+        let x = iota(&[2, 3, 2]);
+        let expected = vec![4, 5, 0, 1, 0, 1, 10, 11, 6, 7, 6, 7];
+        assert_eq!(take(&x, 1, &[2, 0, 0]), from_vec(&[2, 3, 2], expected));
+        assert_eq!(take(&x, 0, &[1]), from_vec(&[1, 3, 2], (6..12).collect()));
     }
 
     #[test]

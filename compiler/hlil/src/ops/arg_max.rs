@@ -33,13 +33,7 @@ pub static OP: OpDef<Hlil> = OpDef {
 fn infer(view: &View<'_>) -> Types {
     rules::real(view, "C1")?;
     let axis = rules::axis(view, "C2")?;
-    let mut shape = view.shape(0).to_vec();
-    if view.bool("keepdims") {
-        shape[axis] = 1;
-    } else {
-        shape.remove(axis);
-    }
-    rules::result(view, shape, Scalar::I64)
+    rules::result(view, rules::reduced_shape(view, &[axis]), Scalar::I64)
 }
 
 fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {

@@ -9,7 +9,7 @@ use crate::{Hlil, Tensor};
 /// The table entry.
 pub static OP: OpDef<Hlil> = OpDef {
     mnemonic: "max_pool",
-    summary: "The greatest element under a window that slides over the spatial dimensions; padding never wins.",
+    summary: "The greatest element under a window that slides over the spatial dimensions; padding never wins, and NaN always.",
     source: "ONNX MaxPool-12",
     operands: &[OperandDef::one("x")],
     attrs: &[
@@ -66,5 +66,5 @@ pub static OP: OpDef<Hlil> = OpDef {
 
 fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
     let window = rules::pool_window(view).expect("invariant: C2");
-    Tensor::F32(window_fold(x[0].reals(), &window, f32::NEG_INFINITY, f32::max, |max, _| max))
+    Tensor::F32(window_fold(x[0].reals(), &window, f32::NEG_INFINITY, rules::greater_of, |max, _| max))
 }

@@ -11,10 +11,7 @@ pub static OP: OpDef<Hlil> = OpDef {
     source: "ONNX Sub-14",
     operands: &[OperandDef::one("a"), OperandDef::one("b")],
     attrs: &[],
-    constraints: &[
-        ("C1", "both operands are of the same kind, reals or integers"),
-        ("C2", "the shapes broadcast by numpy's rule"),
-    ],
+    constraints: rules::BROADCAST,
     infer: rules::broadcast,
     eval: |_, x| x[0].zip(x[1], |a, b| a - b, i64::wrapping_sub),
     examples: &[

@@ -31,7 +31,7 @@ fn sink(builder: &mut Builder<'_>, site: &Site<'_>, x: ValueId, perm: Vec<usize>
     };
     let one = |attrs: Attrs, perm: Vec<usize>| Some(Sunk { operands: vec![x], attrs, perm });
     Ok(match site.op {
-        "relu" | "neg" | "rsqrt" => one(attrs.clone(), perm),
+        "relu" | "neg" | "apply" => one(attrs.clone(), perm),
         "add" | "sub" | "mul" => {
             let operands = untransposed(builder, site, &perm)?;
             operands.map(|operands| Sunk { operands, attrs: attrs.clone(), perm })

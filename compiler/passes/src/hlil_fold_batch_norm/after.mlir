@@ -2,7 +2,7 @@
 ^bb0(%x: tensor<1x2x4x4x!hlil.secret<f32>>, %w: tensor<3x2x1x1x!hlil.secret<f32>>, %b: tensor<3x1x1x!hlil.secret<f32>>, %s: tensor<3x!hlil.secret<f32>>, %o: tensor<3x!hlil.secret<f32>>, %m: tensor<3x!hlil.secret<f32>>, %v: tensor<3x!hlil.secret<f32>>):
   %0 = "hlil.constant"() {shape = [], values = [0.001]} : () -> tensor<f32> loc("norm")
   %1 = "hlil.add"(%v, %0) : (tensor<3x!hlil.secret<f32>>, tensor<f32>) -> tensor<3x!hlil.secret<f32>> loc("norm")
-  %2 = "hlil.rsqrt"(%1) : (tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
+  %2 = "hlil.apply"(%1) {function = "rsqrt", parameter = 0.0 : f64} : (tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
   %3 = "hlil.mul"(%s, %2) : (tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
   %4 = "hlil.reshape"(%b) {shape = [3]} : (tensor<3x1x1x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")
   %5 = "hlil.sub"(%m, %4) : (tensor<3x!hlil.secret<f32>>, tensor<3x!hlil.secret<f32>>) -> tensor<3x!hlil.secret<f32>> loc("norm")

@@ -64,7 +64,7 @@ impl Folder<'_> {
         let (scale, offset, mean, variance) = (scale?, offset?, mean?, variance?);
         let epsilon = emit.scalar(op.attrs["epsilon"].as_float().unwrap_or(0.0))?;
         let shifted = emit.op("add", &[variance, epsilon])?;
-        let deviation = emit.op("rsqrt", &[shifted])?;
+        let deviation = emit.rw.push("apply", &[shifted], attrs! { function: "rsqrt", parameter: 0.0 }, emit.loc)?;
         let factor = emit.op("mul", &[scale, deviation])?;
 
         let (x, mean) = match self.linear_above(op.operands[0]) {

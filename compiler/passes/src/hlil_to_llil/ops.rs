@@ -163,9 +163,7 @@ fn unsupported(mnemonic: &str, loc: &str) -> Diagnostic {
         "softmax" => {
             "a softmax is supported as the last op only, where the receiver of the result computes it in the clear"
         }
-        "rsqrt" => {
-            "a reciprocal square root is supported on weights and constants only, where `hlil-fold-constants` computes it"
-        }
+        "apply" => "a function is supported on weights and constants only, where `hlil-fold-constants` computes it",
         _ => "this op has no fixed-point form yet",
     };
     Diagnostic::error(super::UNSUPPORTED, format!("`hlil.{mnemonic}` on a secret value is not supported"))

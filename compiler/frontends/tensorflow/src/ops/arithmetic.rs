@@ -48,7 +48,7 @@ pub(super) fn neg(node: &mut Node<'_, '_>) -> Result<Val> {
 
 /// `Rsqrt`.
 pub(super) fn rsqrt(node: &mut Node<'_, '_>) -> Result<Val> {
-    unary(node, "rsqrt")
+    apply(node, "rsqrt")
 }
 
 /// `BiasAdd`: one value per channel.
@@ -84,6 +84,13 @@ pub(super) fn mat_mul(node: &mut Node<'_, '_>) -> Result<Val> {
         }
     }
     Ok(Val::Data(node.emit("matmul", &operands, attrs! {})?))
+}
+
+/// A function of HLIL's table.
+fn apply(node: &mut Node<'_, '_>, function: &str) -> Result<Val> {
+    node.expect_inputs(1)?;
+    let x = node.data(0)?;
+    Ok(Val::Data(node.emit("apply", &[x], attrs! { function: function, parameter: 0.0 })?))
 }
 
 fn unary(node: &mut Node<'_, '_>, mnemonic: &str) -> Result<Val> {
