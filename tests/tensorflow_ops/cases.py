@@ -397,6 +397,21 @@ def combinations():
 def encodings():
     with Case("identity_chain", "Identity, StopGradient, Identity") as g:
         g.output(tf.identity(tf.stop_gradient(tf.identity(g.input(1, 3))) * 2.0, name="out"))
+    with Case("function_calls", "calls of functions that call another, which gives two outputs") as g:
+
+        @tf2.function
+        def both(x, y):
+            return tf.nn.relu(x) * 2.0, tf.nn.bias_add(x, y)
+
+        @tf2.function
+        def outer(x, y):
+            a, b = both(x, y)
+            c, _ = both(b, y)
+            return a - c
+
+        x = outer(g.input(1, 3), g.const(3, name="b"))
+        assert any("PartitionedCall" in n.op for n in g.nodes().node)
+        g.output(tf.identity(x, name="out"))
     with Case("no_op_control", "NoOp and control inputs") as g:
         x = g.input(1, 3)
         with tf.control_dependencies([tf.no_op(name="barrier"), g.const(2, name="unused").op]):

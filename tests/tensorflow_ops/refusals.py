@@ -88,10 +88,16 @@ def write():
     with Refused("while_v2", "a loop as a function in the library", ["loop"]) as g:
         tf.enable_control_flow_v2()
         loop(g)
-    with Refused("function_call", "a call of a function in the library") as g:
+    with Refused("function_not_there", "a call of a function that is not in the library") as g:
         tf2.function(lambda x: tf.nn.relu(x) * 2.0)(g.input(1, 3))
         g.blamed = [n.name for n in g.nodes().node if "PartitionedCall" in n.op]
         assert g.blamed
+
+        def without_library(definition):
+            definition.library.Clear()
+            return definition
+
+        g.edit = without_library
     with Refused("missing_input", "an input that no node makes (TensorFlow would not write it)", ["relu"]) as g:
         tf.nn.relu(g.input(1, 3), name="relu")
         g.edit = lambda d: set_input(d, "relu", ["nowhere"])

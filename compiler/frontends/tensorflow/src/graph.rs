@@ -1,17 +1,18 @@
 //! The graph behind a GraphDef: names resolved to indices, and which nodes matter.
 
 use crate::dtype::DType;
-use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, Value};
-use std::collections::HashMap;
+use crate::functions::Flat;
+use crate::proto::{AttrValue, NodeDef, TensorShapeProto, Value};
+use std::collections::{BTreeMap, HashMap};
 use treville_ir::{Diagnostic, Listing};
 
-/// A GraphDef whose inputs are resolved.
+/// A graph whose inputs are resolved.
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<NodeDef>,
     /// For each node the outputs that it reads, without control inputs.
     pub(crate) inputs: Vec<Vec<Port>>,
-    /// Names of the functions in the library.
-    pub(crate) functions: Vec<String>,
+    /// The calls of functions, by name, that cannot be replaced by their bodies, and what each does.
+    pub(crate) refused: BTreeMap<String, String>,
     by_name: HashMap<String, usize>,
 }
 
@@ -37,10 +38,10 @@ impl Graph {
     ///
     /// # Errors
     /// A diagnostic for each name that two nodes have, and each input that no node makes.
-    pub(crate) fn new(def: GraphDef) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn new(Flat { nodes, refused }: Flat) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        let mut by_name = HashMap::with_capacity(def.node.len());
-        for (idx, node) in def.node.iter().enumerate() {
+        let mut by_name = HashMap::with_capacity(nodes.len());
+        for (idx, node) in nodes.iter().enumerate() {
             if by_name.insert(node.name.clone(), idx).is_some() {
                 let message = format!("two nodes are called `{}`", node.name);
                 let diagnostic = Diagnostic::error("E0104", message).at_node(&node.name, "this name is taken twice");
@@ -48,8 +49,8 @@ impl Graph {
                     .push(diagnostic.with_help("names must be unique: the file is damaged, or two graphs were joined"));
             }
         }
-        let mut inputs = Vec::with_capacity(def.node.len());
-        for node in &def.node {
+        let mut inputs = Vec::with_capacity(nodes.len());
+        for node in &nodes {
             let mut ports = Vec::new();
             for input in node.input.iter().filter(|input| !input.starts_with('^')) {
                 match resolve(input, &by_name) {
@@ -66,9 +67,7 @@ impl Graph {
             }
             inputs.push(ports);
         }
-        let library = def.library.unwrap_or_default();
-        let functions = library.function.into_iter().filter_map(|f| f.signature).map(|s| s.name).collect();
-        if problems.is_empty() { Ok(Self { nodes: def.node, inputs, functions, by_name }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { nodes, inputs, refused, by_name }) } else { Err(problems) }
     }
 
     /// The node of this name; `name:0` is `name`.

@@ -153,13 +153,9 @@ impl<'g> Importer<'g> {
 
     fn unsupported_op(&self, idx: usize, inputs: &[Val]) -> Diagnostic {
         let node = &self.graph.nodes[idx];
-        let (why, help) = if self.graph.functions.contains(&node.op) || node.op.ends_with("PartitionedCall") {
-            (
-                "is a call of a function",
-                "freeze the graph with convert_variables_to_constants_v2, which puts the function in place",
-            )
-        } else {
-            ops::why_unsupported(&node.op)
+        let (why, help) = match self.graph.refused.get(&node.name) {
+            Some(why) => (why.as_str(), "export the model without this call, with its function put in place"),
+            None => ops::why_unsupported(&node.op),
         };
         let message = format!("{} `{}` {why}", node.op, node.name);
         let diagnostic = Diagnostic::error("E0110", message).at_node(&node.name, "this node").with_help(help);

@@ -1,4 +1,4 @@
-//! TensorFlow GraphDef, text and binary, to HLIL.
+//! TensorFlow GraphDef, text and binary, and SavedModel directories to HLIL.
 //!
 //! A file is read by [`text`] or [`binary`] into the messages of [`proto`]; both readers yield equal graphs for two dumps of
 //! one model. [`import`] resolves names, orders the nodes, and hands each to the importer of its op (`ops/`: one function and
@@ -8,12 +8,16 @@
 //! What the file does not say, [`Options`] does. By default placeholders are inputs of the party `client`, which also learns
 //! the results; constants are weights of `server`, unless they are integers or have a single element: these are public.
 //!
-//! Deliberately absent: variables (a graph must be frozen), control flow, functions, strings, reading of files.
+//! Functions are put in the place of their calls before, and the variables of a [SavedModel](import_saved_model) get their
+//! values.
+//!
+//! Deliberately absent: variables without values (a graph must be frozen), control flow, strings, reading of files.
 #![forbid(unsafe_code)]
 #![allow(clippy::result_large_err, reason = "an import fails once, not in a loop")]
 
 pub mod binary;
 pub mod dtype;
+mod functions;
 mod graph;
 mod import;
 mod node;
@@ -22,6 +26,7 @@ mod options;
 mod outputs;
 mod problem;
 pub mod proto;
+mod saved_model;
 mod sizes;
 mod source;
 pub mod tensor;
@@ -29,8 +34,10 @@ pub mod text;
 mod value;
 
 pub use options::Options;
+pub use saved_model::Read;
 pub use sizes::Sizes;
 
+use functions::Flat;
 use graph::Graph;
 use std::collections::BTreeMap;
 use treville_hlil::{Hlil, Weights};
@@ -97,7 +104,21 @@ pub struct OpCount {
 /// A constant that is a weight appears in the function by name and shape only. Integer constants and floats of a single
 /// element become part of the public program, which a note says.
 pub fn import(bytes: &[u8], format: Format, options: &Options) -> Result<Imported, ImportError> {
-    let (graph, listing) = read(bytes, format, &options.file)?;
+    import_graph(read(bytes, format, &options.file)?, options)
+}
+
+/// Imports a SavedModel directory, whose files `read` returns. Inputs and outputs are called as the signature calls them.
+///
+/// # Errors
+/// As [`import`].
+///
+/// # Security
+/// As [`import`]; variables are as constants.
+pub fn import_saved_model(read: Read<'_>, options: &Options) -> Result<Imported, ImportError> {
+    import_graph(read_saved_model(read, options)?, options)
+}
+
+fn import_graph((graph, listing): (Graph, Listing), options: &Options) -> Result<Imported, ImportError> {
     match import::import(&graph, options) {
         Ok(import::Parts { func, weights, notes }) => Ok(Imported { func, weights, notes, listing }),
         Err(diagnostics) => Err(ImportError { diagnostics, listing }),
@@ -109,7 +130,18 @@ pub fn import(bytes: &[u8], format: Format, options: &Options) -> Result<Importe
 /// # Errors
 /// Where the bytes are no graph, or it has no outputs.
 pub fn coverage(bytes: &[u8], format: Format, options: &Options) -> Result<Vec<OpCount>, ImportError> {
-    let (graph, listing) = read(bytes, format, &options.file)?;
+    count(read(bytes, format, &options.file)?, options)
+}
+
+/// The kinds of nodes that the outputs of a SavedModel need, by name.
+///
+/// # Errors
+/// Where there is no SavedModel.
+pub fn coverage_saved_model(read: Read<'_>, options: &Options) -> Result<Vec<OpCount>, ImportError> {
+    count(read_saved_model(read, options)?, options)
+}
+
+fn count((graph, listing): (Graph, Listing), options: &Options) -> Result<Vec<OpCount>, ImportError> {
     let live = match outputs::live_nodes(&graph, options) {
         Ok(live) => live,
         Err(diagnostic) => return Err(ImportError { diagnostics: vec![*diagnostic], listing }),
@@ -137,15 +169,24 @@ fn read(bytes: &[u8], format: Format, file: &str) -> Result<(Graph, Listing), Im
             text::parse(text).map_err(|error| explain_text(text, &error, file))?
         }
     };
-    let listing = Graph::listing(file, &def.node);
     // Bytes that happen to be a message hold no nodes that could be ones.
     let is_node = |node: &proto::NodeDef| !node.name.is_empty() && !node.op.is_empty();
     if def.node.is_empty() || !def.node.iter().all(is_node) {
         let why = if def.node.is_empty() { "it has no nodes" } else { "some of its nodes have no name or no op" };
         let diagnostic = Diagnostic::error("E0101", format!("the file is not a TensorFlow graph: {why}"));
-        return Err(fail(diagnostic.with_help(NOT_A_GRAPH), listing));
+        return Err(fail(diagnostic.with_help(NOT_A_GRAPH), Graph::listing(file, &def.node)));
     }
-    match Graph::new(def) {
+    let flat = functions::inline(def);
+    resolve(flat.map_err(|diagnostics| ImportError { diagnostics, listing: Listing::new(file) })?, file)
+}
+
+fn read_saved_model(read: Read<'_>, options: &Options) -> Result<(Graph, Listing), ImportError> {
+    resolve(saved_model::flatten(read, options)?, &options.file)
+}
+
+fn resolve(flat: Flat, file: &str) -> Result<(Graph, Listing), ImportError> {
+    let listing = Graph::listing(file, &flat.nodes);
+    match Graph::new(flat) {
         Ok(graph) => Ok((graph, listing)),
         Err(diagnostics) => Err(ImportError { diagnostics, listing }),
     }
@@ -161,7 +202,7 @@ fn explain_binary(bytes: &[u8], error: &binary::BinaryError) -> Diagnostic {
             let diagnostic = Diagnostic::error("E0101", format!("the file is not a TensorFlow graph: {error}"));
             // The first field of a SavedModel and of an ONNX model is a small version number.
             diagnostic.with_help(match bytes {
-                [0x08, 1, 0x12, ..] => "this looks like a SavedModel: freeze its graph and write that",
+                [0x08, 1, 0x12, ..] => "this looks like the graph of a SavedModel: give the directory that holds it",
                 [0x08, 2..=20, ..] => "this looks like an ONNX model",
                 _ => NOT_A_GRAPH,
             })

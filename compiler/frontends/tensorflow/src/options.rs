@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Options {
     /// The file's name, for diagnostics.
     pub file: String,
+    /// The signature of a SavedModel (`--signature`), by default `serving_default`, or the only one.
+    pub signature: Option<String>,
     /// Shapes of inputs, by name (`--shape`). They go before those of the size file.
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// Shapes of tensors from a size file; they count for inputs.

@@ -5,6 +5,7 @@
 //! on the wire; [`DType`](crate::dtype::DType) gives the data types their names. Fields that stand here not at all are
 //! skipped by both readers.
 
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// A whole graph: what `tf.io.write_graph` writes.
@@ -162,8 +163,8 @@ pub struct TensorProto {
     #[prost(int32, tag = "3")]
     pub version_number: i32,
     /// The elements as they lie in memory, little endian.
-    #[prost(bytes = "vec", tag = "4")]
-    pub tensor_content: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub tensor_content: Bytes,
     /// DT_FLOAT.
     #[prost(float, repeated, tag = "5")]
     pub float_val: Vec<f32>,
@@ -209,21 +210,44 @@ pub struct FunctionDefLibrary {
     pub function: Vec<FunctionDef>,
 }
 
-/// A function; only its name and nodes are read.
+/// A function.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct FunctionDef {
-    /// Name and arguments.
+    /// Name, arguments and outputs.
     #[prost(message, optional, tag = "1")]
     pub signature: Option<OpDef>,
-    /// The body.
+    /// The body, whose inputs are `argument` or `node:output:k`.
     #[prost(message, repeated, tag = "3")]
     pub node_def: Vec<NodeDef>,
+    /// What each output is, by its name.
+    #[prost(btree_map = "string, string", tag = "4")]
+    pub ret: BTreeMap<String, String>,
 }
 
-/// A function's signature; only its name is read.
+/// A function's signature.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct OpDef {
     /// The name by which nodes call it.
     #[prost(string, tag = "1")]
     pub name: String,
+    /// The arguments, in order.
+    #[prost(message, repeated, tag = "2")]
+    pub input_arg: Vec<ArgDef>,
+    /// The outputs, in order.
+    #[prost(message, repeated, tag = "3")]
+    pub output_arg: Vec<ArgDef>,
+}
+
+/// An argument or output of a function.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ArgDef {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// If it is a list of values of one type: the attribute that holds their number.
+    #[prost(string, tag = "5")]
+    pub number_attr: String,
+    /// If it is a list of values of several types: the attribute that holds the types.
+    #[prost(string, tag = "6")]
+    pub type_list_attr: String,
 }

@@ -72,7 +72,7 @@ pub fn decode(proto: &TensorProto, repeated: &mut usize) -> Result<Tensor, Tenso
     let dims = dims(proto)?;
     let n: usize = dims.iter().product();
     let Some(size) = dtype.size() else { return Err(TensorError::Type { dtype }) };
-    let content = proto.tensor_content.as_slice();
+    let content: &[u8] = &proto.tensor_content;
     if !content.is_empty() && content.len() != n * size {
         return Err(TensorError::ContentLength { expected: n * size, actual: content.len() });
     }
@@ -203,12 +203,12 @@ mod tests {
             (DType::INT32, vec![0xFE, 0xFF, 0xFF, 0xFF]),
             (DType::INT64, vec![0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
         ] {
-            assert_eq!(ints(&TensorProto { tensor_content: content, ..proto(dtype, &[1]) }), [-2], "{dtype}");
+            assert_eq!(ints(&TensorProto { tensor_content: content.into(), ..proto(dtype, &[1]) }), [-2], "{dtype}");
             let list = TensorProto { int_val: vec![-2], int64_val: vec![-2], ..proto(dtype, &[1]) };
             assert_eq!(ints(&list), [-2], "{dtype}");
         }
-        assert_eq!(ints(&TensorProto { tensor_content: vec![0xFE], ..proto(DType::UINT8, &[1]) }), [254]);
-        assert_eq!(ints(&TensorProto { tensor_content: vec![0xFE, 1], ..proto(DType::UINT16, &[1]) }), [510]);
+        assert_eq!(ints(&TensorProto { tensor_content: vec![0xFE].into(), ..proto(DType::UINT8, &[1]) }), [254]);
+        assert_eq!(ints(&TensorProto { tensor_content: vec![0xFE, 1].into(), ..proto(DType::UINT16, &[1]) }), [510]);
         assert_eq!(ints(&TensorProto { bool_val: vec![true, false], ..proto(DType::BOOL, &[2]) }), [1, 0]);
     }
 
@@ -222,7 +222,7 @@ mod tests {
         assert!(matches!(decode(&overflow_beside_zero, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
         let negative = proto(DType::FLOAT, &[-1]);
         assert!(matches!(decode(&negative, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
-        let content = TensorProto { tensor_content: vec![0; 7], ..proto(DType::FLOAT, &[2]) };
+        let content = TensorProto { tensor_content: vec![0; 7].into(), ..proto(DType::FLOAT, &[2]) };
         let error = decode(&content, &mut MAX_REPEATED.clone());
         assert_eq!(error, Err(TensorError::ContentLength { expected: 8, actual: 7 }));
         let mut budget = 5;

@@ -78,6 +78,21 @@ static OPS: &[OpImporter] = &[
     op("Transpose", "T Tperm", array::transpose),
 ];
 
+/// The names of an op's outputs, where there are several; a name that is not among them stands for the first.
+pub(crate) fn output_names(op: &str) -> &'static [&'static str] {
+    match op {
+        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => {
+            &["y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"]
+        }
+        "TopK" | "TopKV2" => &["values", "indices"],
+        "MaxPoolWithArgmax" => &["output", "argmax"],
+        "Switch" => &["output_false", "output_true"],
+        "Merge" => &["output", "value_index"],
+        "Unique" | "UniqueV2" => &["y", "idx"],
+        _ => &[],
+    }
+}
+
 /// Whether a node of this kind is a variable, whose value is not in the graph.
 pub(crate) fn is_variable(op: &str) -> bool {
     matches!(op, "Variable" | "VariableV2" | "VarHandleOp" | "AutoReloadVariable" | "TemporaryVariable")

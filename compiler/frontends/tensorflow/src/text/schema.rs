@@ -4,8 +4,8 @@ use super::TextError;
 use super::tree::{Field, Message, Value as Raw};
 use crate::dtype::DType;
 use crate::proto::{
-    AttrValue, Dim, FunctionDef, FunctionDefLibrary, GraphDef, ListValue, NameAttrList, NodeDef, OpDef, TensorProto,
-    TensorShapeProto, Value, VersionDef,
+    ArgDef, AttrValue, Dim, FunctionDef, FunctionDefLibrary, GraphDef, ListValue, NameAttrList, NodeDef, OpDef,
+    TensorProto, TensorShapeProto, Value, VersionDef,
 };
 use std::collections::BTreeMap;
 
@@ -40,12 +40,16 @@ impl<'a> Field<'a> {
     }
 
     /// Reads the `{ key: ..., value: ... }` of a map.
-    fn entry(&self, map: &mut BTreeMap<String, AttrValue>) -> Result<(), TextError> {
-        let (mut key, mut value) = (String::new(), AttrValue::default());
+    fn entry<V: Default>(
+        &self,
+        map: &mut BTreeMap<String, V>,
+        read: impl Fn(&Self) -> Result<V, TextError>,
+    ) -> Result<(), TextError> {
+        let (mut key, mut value) = (String::new(), V::default());
         for field in self.fields()? {
             match field.name {
                 "key" => key = field.string()?,
-                "value" => value = field.message()?,
+                "value" => value = read(field)?,
                 _ => {}
             }
         }
@@ -82,7 +86,7 @@ fields!(NodeDef, |m, f| {
     "op" => m.op = f.string()?,
     "input" => m.input.push(f.string()?),
     "device" => m.device = f.string()?,
-    "attr" => f.entry(&mut m.attr)?,
+    "attr" => f.entry(&mut m.attr, Field::message)?,
 });
 
 fields!(AttrValue, |m, f| {
@@ -111,7 +115,7 @@ fields!(ListValue, |m, f| {
 
 fields!(NameAttrList, |m, f| {
     "name" => m.name = f.string()?,
-    "attr" => f.entry(&mut m.attr)?,
+    "attr" => f.entry(&mut m.attr, Field::message)?,
 });
 
 fields!(TensorShapeProto, |m, f| {
@@ -128,7 +132,7 @@ fields!(TensorProto, |m, f| {
     "dtype" => m.dtype = f.dtype()?,
     "tensor_shape" => m.tensor_shape.get_or_insert_default().merge_all(f)?,
     "version_number" => m.version_number = f.int()?,
-    "tensor_content" => m.tensor_content = f.bytes()?,
+    "tensor_content" => m.tensor_content = f.bytes()?.into(),
     "float_val" => m.float_val.push(f.float()?),
     "double_val" => m.double_val.push(f.float()?),
     "int_val" => m.int_val.push(f.int()?),
@@ -151,10 +155,19 @@ fields!(FunctionDefLibrary, |m, f| {
 fields!(FunctionDef, |m, f| {
     "signature" => m.signature.get_or_insert_default().merge_all(f)?,
     "node_def" => m.node_def.push(f.message()?),
+    "ret" => f.entry(&mut m.ret, Field::string)?,
 });
 
 fields!(OpDef, |m, f| {
     "name" => m.name = f.string()?,
+    "input_arg" => m.input_arg.push(f.message()?),
+    "output_arg" => m.output_arg.push(f.message()?),
+});
+
+fields!(ArgDef, |m, f| {
+    "name" => m.name = f.string()?,
+    "number_attr" => m.number_attr = f.string()?,
+    "type_list_attr" => m.type_list_attr = f.string()?,
 });
 
 /// A message field that may come in several pieces, which add up.
