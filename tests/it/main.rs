@@ -10,5 +10,6 @@ mod kills;
 mod ladder;
 mod package;
 mod parties;
+mod ranges;
 mod reference;
 mod support;

@@ -74,6 +74,9 @@ pub struct ModelArgs {
     /// The range that calibration inputs are drawn from where there is no data: `NAME=LO:HI`.
     #[arg(long, value_name = "NAME=LO:HI")]
     pub input_range: Vec<String>,
+    /// Take the ranges of an earlier compile: its package or the `program.hlil` in it. Nothing is evaluated then.
+    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["calibrate", "input_range"])]
+    pub ranges: Option<PathBuf>,
     /// The shape of an input: `NAME:1x28x28x1`.
     #[arg(long, value_name = "NAME:DIMS")]
     pub shape: Vec<String>,

@@ -1,8 +1,7 @@
 //! Model file to compiled program: import, passes, scale, ranges, price, manifest.
 
-use indexmap::IndexMap;
 use treville_codegen::Plan;
-use treville_hlil::{Hlil, Tensor, Weights};
+use treville_hlil::{Hlil, Weights};
 use treville_ir::{ArgKind, Diagnostic, Func, Post, TensorType};
 use treville_llil::{Llil, RoundingMode};
 use treville_party::{Exit, InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, RunReport, WeightFile, WeightInfo};
@@ -15,11 +14,13 @@ use treville_passes::{Manager, Module, Options, Pass, PassError, peak_live_bytes
 use treville_ring::RingBits;
 
 use crate::backends::Backend;
+use crate::calibration::Calibration;
 use crate::cli::ModelArgs;
 use crate::failure::Failure;
 use crate::model::{Model, Samples};
 use crate::package;
 use crate::price::{Price, price};
+use crate::ranges;
 
 /// A compiled model, with everything that commands show of it.
 pub struct Compiled {
@@ -58,13 +59,7 @@ pub struct Watch<'a> {
     pub after_each: Option<&'a mut dyn FnMut(&Pass, &Module)>,
 }
 
-/// Samples are drawn from this range where there is no data and no `--input-range`.
-const DEFAULT_RANGE: (f32, f32) = (-4.0, 4.0);
-
-/// How many samples are drawn.
-const DRAWN_SAMPLES: usize = 32;
-
-/// Compiles a model; calibrates on `--calibrate`, else on `default_calibration`, else on drawn samples.
+/// Compiles a model. Ranges come from `--ranges`, else from a [`Calibration`] in which `default_calibration` stands for data not given.
 ///
 /// # Errors
 /// Exit code 2 for unusable options, 3 for what is not supported, 4 where a range or the failure bound does not fit.
@@ -94,35 +89,36 @@ pub fn compile(
     let optimised = run("hlil-default", Module::Hlil(model.func.clone(), model.weights.clone()), &options)?;
     let Module::Hlil(mut hlil, hlil_weights) = optimised else { unreachable!("invariant: hlil-default ends in HLIL") };
 
-    let (calibration, calibrated_on) = match (&args.calibrate, default_calibration) {
-        (Some(path), _) => (
-            Samples::read(path, &model)?,
-            format!("the samples in {}", path.file_name().unwrap_or_default().to_string_lossy()),
-        ),
-        (None, Some(samples)) => (samples, "the first samples of the data".to_string()),
-        (None, None) => draw_samples(&model, args)?,
+    let calibration = match &args.ranges {
+        Some(path) => {
+            ranges::take(&mut hlil, path, &model.listing)?;
+            notes.push(format!("ranges are taken from {}", path.display()));
+            None
+        }
+        None => {
+            let calibration = Calibration::choose(&model, args, default_calibration)?;
+            calibrate(&hlil, &hlil_weights, &calibration.samples.inputs)
+                .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?
+                .annotate(&mut hlil);
+            let n_samples = calibration.samples.inputs.len();
+            notes.push(format!("ranges are calibrated on {} ({n_samples} samples)", calibration.origin));
+            Some(calibration)
+        }
     };
-    let calibrated = calibrate(&hlil, &hlil_weights, &calibration.inputs)
-        .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
-    calibrated.annotate(&mut hlil);
-    notes.push(format!("ranges are calibrated on {calibrated_on} ({} samples)", calibration.inputs.len()));
 
     let (scale_origin, sweep);
-    (options.scale, scale_origin, sweep) = match args.scale.as_str() {
-        "auto" => {
-            let found = search_scale(
-                &hlil,
-                &hlil_weights,
-                &calibration.inputs,
-                calibration.labels.as_deref(),
-                &options,
-                max_failure,
-            )
-            .map_err(|e| scale_failure(e, &model))?;
-            let rows = found.rows.into_iter().filter(|r| r.fits).collect();
-            (found.scale, format!("chosen on {calibrated_on}"), rows)
+    (options.scale, scale_origin, sweep) = match (args.scale.as_str(), &calibration) {
+        ("auto", None) => {
+            return Err(Failure::usage("--ranges evaluates nothing, so there is no `--scale auto`: say --scale N"));
         }
-        given => {
+        ("auto", Some(Calibration { samples, origin })) => {
+            let labels = samples.labels.as_deref();
+            let found = search_scale(&hlil, &hlil_weights, &samples.inputs, labels, &options, max_failure)
+                .map_err(|e| scale_failure(e, &model))?;
+            let rows = found.rows.into_iter().filter(|r| r.fits).collect();
+            (found.scale, format!("chosen on {origin}"), rows)
+        }
+        (given, _) => {
             let scale = given.parse().ok().filter(|s| (1..=40).contains(s));
             (
                 scale.ok_or_else(|| Failure::usage(format!("--scale {given}: expected `auto` or 1 to 40")))?,
@@ -183,7 +179,7 @@ pub fn compile(
         weights,
         scale_origin,
         sweep,
-        n_calibrated: calibration.inputs.len(),
+        n_calibrated: calibration.map_or(0, |c| c.samples.inputs.len()),
         price,
         error_bound,
     })
@@ -292,57 +288,6 @@ fn scale_failure(error: ScaleError, model: &Model) -> Failure {
         ScaleError::Pass(e) => pass_failure(&e, model),
         ScaleError::NoFit { diagnostics } => Failure::diagnostics(Exit::Range, &diagnostics, &model.listing, false),
     }
-}
-
-/// Seeded samples from the inputs' ranges.
-fn draw_samples(model: &Model, args: &ModelArgs) -> Result<(Samples, String), Failure> {
-    let mut ranges: IndexMap<String, (f32, f32)> = IndexMap::new();
-    for text in &args.input_range {
-        let parsed = text.rsplit_once('=').and_then(|(name, range)| {
-            let (low, high) = range.split_once(':')?;
-            Some((name.to_string(), (low.parse::<f32>().ok()?, high.parse::<f32>().ok()?)))
-        });
-        let (name, (low, high)) = parsed
-            .filter(|(_, (l, h))| l.is_finite() && h.is_finite() && l < h)
-            .ok_or_else(|| Failure::usage(format!("--input-range {text}: expected NAME=LO:HI, LO below HI")))?;
-        if model.inputs().iter().all(|(n, _)| *n != name) {
-            return Err(Failure::usage(format!(
-                "--input-range {text}: there is no input `{name}`; there are: {}",
-                model.inputs().iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", ")
-            )));
-        }
-        ranges.insert(name, (low, high));
-    }
-    let mut state = 0x7472_6576_696c_6c65_u64;
-    let mut next = |(low, high): (f32, f32)| {
-        // Marsaglia's xorshift64*: any fixed sequence will do.
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        let unit = (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40) as f32 / (1u64 << 24) as f32;
-        low + unit * (high - low)
-    };
-    let mut samples = Samples::default();
-    let mut said: Vec<String> = Vec::new();
-    for (name, _) in model.inputs() {
-        let (low, high) = ranges.get(&name).copied().unwrap_or(DEFAULT_RANGE);
-        said.push(format!("{name}={low}:{high}"));
-    }
-    for _ in 0..DRAWN_SAMPLES {
-        let sample = model.inputs().into_iter().map(|(name, shape)| {
-            let range = ranges.get(&name).copied().unwrap_or(DEFAULT_RANGE);
-            let values = (0..shape.iter().product()).map(|_| next(range)).collect();
-            (name, Tensor::F32(treville_ring::tensor::from_vec(&shape, values)))
-        });
-        samples.inputs.push(sample.collect());
-    }
-    Ok((
-        samples,
-        format!(
-            "seeded inputs drawn from {}; give real ones with --calibrate, or their range with --input-range",
-            said.join(", ")
-        ),
-    ))
 }
 
 /// The values of the weights that the program still has.

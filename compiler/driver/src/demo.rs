@@ -149,6 +149,7 @@ impl ModelArgs {
             ring_bits: "auto".into(),
             calibrate: None,
             input_range: vec![],
+            ranges: None,
             shape: vec![],
             sizes: None,
             result: vec![],

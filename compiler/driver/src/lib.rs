@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backends;
+mod calibration;
 mod cli;
 mod commands;
 pub mod compile;
@@ -18,6 +19,7 @@ pub mod model;
 mod opt;
 pub mod package;
 pub mod price;
+mod ranges;
 pub mod reference;
 pub mod run;
 pub mod simulate;

@@ -1,0 +1,80 @@
+//! `--ranges`: the ranges of an earlier compile instead of a calibration.
+
+use std::path::Path;
+
+use treville_hlil::Hlil;
+use treville_ir::{Diagnostic, Func, Listing, ValueDef, ValueId, parse};
+use treville_party::Exit;
+
+use crate::failure::Failure;
+
+/// The annotations that are taken over.
+const TAKEN: [&str; 2] = ["range", "range_origin"];
+
+/// Gives `func` the ranges in the `program.hlil` of an earlier compile, or of the package that holds it. Nothing is evaluated.
+///
+/// Values correspond by position, so the two programs must be equal but for names and annotations.
+///
+/// # Errors
+/// Exit code 2 for a file that cannot be used, that has no ranges, or that is of another program: the first value that differs is
+/// named, at its node in `listing`.
+pub(crate) fn take(func: &mut Func<Hlil>, path: &Path, listing: &Listing) -> Result<(), Failure> {
+    let file = if path.is_dir() { path.join("program.hlil") } else { path.to_path_buf() };
+    let unusable = |what: String| Failure::usage(format!("--ranges {}: {what}", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(|e| unusable(e.to_string()))?;
+    let old = parse::<Hlil>(&text).map_err(|d| {
+        let listing = Listing::of_text(file.to_string_lossy(), text.as_str());
+        Failure::diagnostics(Exit::Usage, &d, &listing, false)
+    })?;
+    if let Some(difference) = difference(func, &old) {
+        let diagnostic = difference
+            .with_note(format!("the ranges are those in {}", file.display()))
+            .with_help("compile once without --ranges, with the same model and options, to get its ranges");
+        return Err(Failure::diagnostics(Exit::Usage, &[diagnostic], listing, false));
+    }
+    let pairs: Vec<(ValueId, ValueId)> = in_order(func).zip(in_order(&old)).collect();
+    let mut n_ranges = 0;
+    for (new, old_value) in pairs {
+        for key in TAKEN {
+            if let Some(attr) = old.annotation(old_value, key) {
+                func.annotate(new, key, attr.clone());
+                n_ranges += usize::from(key == "range");
+            }
+        }
+    }
+    if n_ranges == 0 { Err(unusable("there are no ranges in it".into())) } else { Ok(()) }
+}
+
+/// The values by their place in the text: arguments, then results of ops.
+fn in_order(func: &Func<Hlil>) -> impl Iterator<Item = ValueId> + '_ {
+    func.args().map(|(value, _)| value).chain(func.ops().flat_map(|(_, op)| op.results.iter().copied()))
+}
+
+/// The first place where two programs compute something else.
+fn difference(new: &Func<Hlil>, old: &Func<Hlil>) -> Option<Diagnostic> {
+    let of_another = "these ranges are of another program";
+    let mut pairs = in_order(new).zip(in_order(old));
+    if let Some((value, counterpart)) = pairs.find(|(a, b)| computation(new, *a) != computation(old, *b)) {
+        let there = format!("there `{}` is {}", old.loc(counterpart), computation(old, counterpart));
+        let here = format!("here it is {}", computation(new, value));
+        return Some(Diagnostic::error("E0702", of_another).at_node(new.loc(value), here).with_note(there));
+    }
+    let (here, there) = (new.values().len(), old.values().len());
+    (here != there).then(|| {
+        Diagnostic::error("E0702", format!("{of_another}: that one has {there} values, the one of this model {here}"))
+    })
+}
+
+/// What computes a value, in words that are equal exactly where two values are computed in the same way.
+fn computation(func: &Func<Hlil>, value: ValueId) -> String {
+    let ty = func.ty(value);
+    let ValueDef::Op(id, _) = func.value(value).def else { return format!("an argument of type {ty}") };
+    let op = func.op(id);
+    let place = |v: &ValueId| match func.value(*v).def {
+        ValueDef::Arg(index) => format!("argument {index}"),
+        ValueDef::Op(op, _) => format!("op {}", op.index()),
+    };
+    let operands: Vec<String> = op.operands.iter().map(place).collect();
+    let attrs: Vec<String> = op.attrs.iter().map(|(name, attr)| format!("{name} = {attr}")).collect();
+    format!("{}({}) {{{}}} of type {ty}", op.def.full_name(), operands.join(", "), attrs.join(", "))
+}
