@@ -25,7 +25,13 @@ fn ranges_of_an_earlier_compile_are_taken() {
 
     let other = compile("digits_mlp", &["-o", "other", "--scale", "12", "--ranges", "calibrated"]);
     assert_eq!(other.code, Some(2));
-    for said in ["E0702", "ranges are of another program", "`pixels`", "program.hlil", "help: compile once without"] {
+    for said in [
+        "E0702",
+        "ranges are of another program",
+        "`image` is an argument",
+        "program.hlil",
+        "help: compile once without",
+    ] {
         assert!(other.stderr.contains(said), "no {said} in\n{}", other.stderr);
     }
     let auto = compile("digits_cnn", &["-o", "other", "--ranges", "calibrated"]);

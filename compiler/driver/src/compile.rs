@@ -147,7 +147,7 @@ pub fn compile(
     let plan = Plan::new(&llil);
     let price = price(&llil, &plan, options.ring, backend)?;
     let weights = owned_weights(&llil, &llil_weights)?;
-    let commitment = weights.commitment();
+    let commitment = weights.commitment()?;
     let mut manifest = Manifest {
         schema: 1,
         model: model.name.clone(),
@@ -290,14 +290,12 @@ fn scale_failure(error: ScaleError, model: &Model) -> Failure {
     }
 }
 
-/// The values of the weights that the program still has.
+/// The weights that the program still has, folded one at a time when they are asked for.
 fn owned_weights(llil: &Func<Llil>, weights: &Weights) -> Result<WeightFile, Failure> {
-    let tensors: Result<_, Failure> = llil
-        .args()
-        .filter(|(_, a)| a.kind == ArgKind::Weight)
-        .map(|(_, a)| Ok((a.name.clone(), weights.get(&a.name).map_err(|e| Failure::other(e.to_string()))?)))
-        .collect();
-    Ok(WeightFile::new(tensors?)?)
+    let used = llil.args().map(|(_, a)| a).filter(|a| a.kind == ArgKind::Weight);
+    let shapes = used.map(|a| (a.name.clone(), a.ty.shape.clone())).collect();
+    let weights = weights.clone();
+    Ok(WeightFile::new(shapes, Box::new(move |name| weights.get(name).map_err(|e| e.to_string())))?)
 }
 
 /// Fills in what goes into the program and comes out of it.

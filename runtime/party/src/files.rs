@@ -132,25 +132,28 @@ pub fn write_npy(path: &Path, array: &Array) -> Result<(), PartyError> {
 
 /// Writes a file under a temporary name and renames it, so that nobody ever sees a part of it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), PartyError> {
-    write_new(path, bytes, &mut File::options())
+    write_new(path, &mut |file| file.write_all(bytes), &mut File::options())
 }
 
-/// As [`write_whole`], readable by this user alone.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PartyError> {
+/// As [`write_whole`] what `content` writes, readable by this user alone.
+pub(crate) fn write_private(path: &Path, content: &mut Content<'_>) -> Result<(), PartyError> {
     let mut options = File::options();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    write_new(path, bytes, &mut options)
+    write_new(path, content, &mut options)
 }
 
-fn write_new(path: &Path, bytes: &[u8], options: &mut OpenOptions) -> Result<(), PartyError> {
+/// Writes the content of a file.
+type Content<'a> = dyn FnMut(&mut dyn Write) -> std::io::Result<()> + 'a;
+
+fn write_new(path: &Path, content: &mut Content<'_>, options: &mut OpenOptions) -> Result<(), PartyError> {
     let fail = |e: std::io::Error| PartyError::Unwritten { path: path.into(), reason: e.to_string() };
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.part", std::process::id()));
     let temporary = std::path::PathBuf::from(temporary);
     let mut write = || {
         let mut file = options.write(true).create(true).truncate(true).open(&temporary)?;
-        file.write_all(bytes)?;
+        content(&mut file)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
     };

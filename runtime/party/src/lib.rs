@@ -24,4 +24,4 @@ pub use manifest::{InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, WeightInf
 pub use program::{Program, Tensors};
 pub use report::{NodeReport, PartyReport, RunReport, merge_reports};
 pub use session::{Decoded, Samples, SessionData, finish, run_session, softmax};
-pub use weights::WeightFile;
+pub use weights::{WeightFile, WeightSource};

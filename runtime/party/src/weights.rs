@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use ndarray::ArrayD;
+use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 use treville_ring::{RingBits, RingTensor, encode};
 
@@ -12,108 +14,147 @@ use crate::{Manifest, PartyError, Tensors};
 /// The metadata key of the salt.
 const SALT: &str = "treville.salt";
 
+/// Where the values of weights come from: a tensor by name, or why it cannot be had.
+pub type WeightSource = Box<dyn Fn(&str) -> Result<ArrayD<f32>, String> + Send + Sync>;
+
 /// The weights of one owner, with the salt that hides them in the commitment.
+///
+/// Tensors are decoded or computed one at a time, when they are asked for.
 pub struct WeightFile {
     path: PathBuf,
     salt: String,
-    tensors: BTreeMap<String, ArrayD<f32>>,
+    shapes: BTreeMap<String, Vec<usize>>,
+    source: WeightSource,
 }
 
 impl WeightFile {
-    /// Weights in memory under a fresh salt of 128 random bits in hexadecimal.
-    pub fn new(tensors: BTreeMap<String, ArrayD<f32>>) -> Result<Self, PartyError> {
+    /// Weights of these shapes that `source` yields, under a fresh salt of 128 random bits in hexadecimal.
+    ///
+    /// # Errors
+    /// Where the operating system has no randomness.
+    pub fn new(shapes: BTreeMap<String, Vec<usize>>, source: WeightSource) -> Result<Self, PartyError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt)
             .map_err(|e| PartyError::Usage(format!("no randomness from the operating system: {e}")))?;
-        Ok(WeightFile {
-            path: PathBuf::from("(memory)"),
-            salt: salt.iter().map(|b| format!("{b:02x}")).collect(),
-            tensors,
-        })
+        let salt = salt.iter().map(|b| format!("{b:02x}")).collect();
+        Ok(WeightFile { path: PathBuf::from("(memory)"), salt, shapes, source })
     }
 
     /// Reads a weights file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is none that `treville compile` wrote.
     pub fn read(path: &Path) -> Result<Self, PartyError> {
         let fail = |reason: String| PartyError::File { path: path.into(), reason };
-        let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
-        let (_, header) =
-            SafeTensors::read_metadata(&bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
+        let bytes = Bytes::from(std::fs::read(path).map_err(|e| fail(e.to_string()))?);
+        let unreadable = |e| fail(format!("not a safetensors file: {e}"));
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(unreadable)?;
         let salt = header.metadata().as_ref().and_then(|m| m.get(SALT)).cloned();
         let salt =
             salt.ok_or_else(|| fail("it has no salt; only files that `treville compile` wrote can be used".into()))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
-        let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
+        let (mut shapes, mut data) = (BTreeMap::new(), BTreeMap::new());
+        for (name, view) in SafeTensors::deserialize(&bytes).map_err(unreadable)?.tensors() {
             if view.dtype() != Dtype::F32 {
                 return Err(fail(format!("tensor `{name}` is {:?}; expected F32", view.dtype())));
             }
-            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            let tensor = ArrayD::from_shape_vec(view.shape().to_vec(), values)
-                .map_err(|e| fail(format!("tensor `{name}`: {e}")))?;
-            tensors.insert(name, tensor);
+            shapes.insert(name.clone(), view.shape().to_vec());
+            data.insert(name, bytes.slice_ref(view.data()));
         }
-        Ok(WeightFile { path: path.into(), salt, tensors })
+        let of_shape = shapes.clone();
+        let decode = move |name: &str| {
+            let (shape, bytes) = of_shape.get(name).zip(data.get(name)).ok_or("it is missing")?;
+            let (words, _) = bytes.as_chunks::<4>();
+            let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+            ArrayD::from_shape_vec(shape.clone(), values).map_err(|e| e.to_string())
+        };
+        Ok(WeightFile { path: path.into(), salt, shapes, source: Box::new(decode) })
     }
 
-    /// Writes the file, for this user's eyes only.
+    /// Writes the file tensor by tensor, for this user's eyes only.
+    ///
+    /// # Errors
+    /// Where a tensor cannot be had, or the file not be written.
     pub fn write(&self, path: &Path) -> Result<(), PartyError> {
-        let bytes: BTreeMap<&String, (Vec<usize>, Vec<u8>)> = self
-            .tensors
-            .iter()
-            .map(|(n, t)| (n, (t.shape().to_vec(), t.iter().flat_map(|v| v.to_le_bytes()).collect())))
-            .collect();
-        let views = bytes.iter().map(|(n, (shape, data))| {
-            (
-                n.as_str(),
-                safetensors::tensor::TensorView::new(Dtype::F32, shape.clone(), data)
-                    .expect("invariant: four bytes for each element"),
-            )
-        });
-        let metadata = [(SALT.to_string(), self.salt.clone())].into();
         let fail = |reason: String| PartyError::Unwritten { path: path.into(), reason };
-        let text = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
-        crate::files::write_private(path, &text)
+        let mut end = 0;
+        let infos = self.shapes.iter().map(|(name, shape)| {
+            let start = end;
+            end += 4 * shape.iter().product::<usize>();
+            (name.clone(), TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets: (start, end) })
+        });
+        let salt = [(SALT.to_string(), self.salt.clone())].into();
+        let header = Metadata::new(Some(salt), infos.collect()).map_err(|e| fail(e.to_string()))?;
+        let mut header = serde_json::to_vec(&header).map_err(|e| fail(e.to_string()))?;
+        // The format asks for data that is aligned to 8 bytes.
+        header.resize(header.len().next_multiple_of(8), b' ');
+        crate::files::write_private(path, &mut |file| {
+            file.write_all(&(header.len() as u64).to_le_bytes())?;
+            file.write_all(&header)?;
+            for name in self.shapes.keys() {
+                let tensor = self.tensor(name).map_err(std::io::Error::other)?;
+                in_little_endian(&tensor, &mut |bytes| file.write_all(bytes))?;
+            }
+            Ok(())
+        })
     }
 
-    /// The tensors by name.
-    pub fn tensors(&self) -> &BTreeMap<String, ArrayD<f32>> {
-        &self.tensors
+    /// A tensor by name.
+    ///
+    /// # Errors
+    /// Where there is none of this name, or its recipe fails.
+    pub fn tensor(&self, name: &str) -> Result<ArrayD<f32>, PartyError> {
+        let fail = |reason: String| PartyError::Weights {
+            path: self.path.clone(),
+            reason: format!("tensor `{name}`: {reason}"),
+        };
+        let shape = self.shapes.get(name).ok_or_else(|| fail("it is missing".into()))?;
+        let tensor = (self.source)(name).map_err(fail)?;
+        if tensor.shape() == shape { Ok(tensor) } else { Err(fail(format!("it has shape {:?}", tensor.shape()))) }
     }
 
     /// A hash that binds the owner to these weights and, thanks to the salt, does not let anybody confirm a guess of them.
-    pub fn commitment(&self) -> String {
+    ///
+    /// # Errors
+    /// Where a tensor cannot be had.
+    pub fn commitment(&self) -> Result<String, PartyError> {
         let mut hasher = blake3::Hasher::new_derive_key("treville weights commitment v1");
-        let mut field = |bytes: &[u8]| {
+        let field = |hasher: &mut blake3::Hasher, bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
             hasher.update(bytes);
         };
-        field(self.salt.as_bytes());
-        for (name, tensor) in &self.tensors {
-            field(name.as_bytes());
-            field(&tensor.shape().iter().flat_map(|&d| (d as u64).to_le_bytes()).collect::<Vec<_>>());
-            field(&tensor.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+        field(&mut hasher, self.salt.as_bytes());
+        for name in self.shapes.keys() {
+            let tensor = self.tensor(name)?;
+            field(&mut hasher, name.as_bytes());
+            field(&mut hasher, &tensor.shape().iter().flat_map(|&d| (d as u64).to_le_bytes()).collect::<Vec<_>>());
+            hasher.update(&(4 * tensor.len() as u64).to_le_bytes());
+            in_little_endian(&tensor, &mut |bytes| {
+                hasher.update(bytes);
+                Ok::<_, PartyError>(())
+            })?;
         }
-        hasher.finalize().to_hex().to_string()
+        Ok(hasher.finalize().to_hex().to_string())
     }
 
     /// Checks the tensors of `role` against the manifest, shape by shape, and the commitment.
+    ///
+    /// # Errors
+    /// Where something differs.
     pub fn check(&self, manifest: &Manifest, role: &str) -> Result<(), PartyError> {
         let fail = |reason: String| Err(PartyError::Weights { path: self.path.clone(), reason });
         for info in manifest.weights.iter().filter(|w| w.owner == role) {
-            match self.tensors.get(&info.name) {
+            match self.shapes.get(&info.name) {
                 None => return fail(format!("tensor `{}` is missing", info.name)),
-                Some(t) if t.shape() != info.shape => {
+                Some(shape) if *shape != info.shape => {
                     return fail(format!(
-                        "tensor `{}` has shape {:?}; the program needs {:?}",
-                        info.name,
-                        t.shape(),
-                        info.shape
+                        "tensor `{}` has shape {shape:?}; the program needs {:?}",
+                        info.name, info.shape
                     ));
                 }
                 Some(_) => {}
             }
         }
-        if self.commitment() != manifest.weights_commitment {
+        if self.commitment()? != manifest.weights_commitment {
             return fail(
                 "these are not the weights that the program was compiled with (their commitment differs)".into(),
             );
@@ -125,6 +166,17 @@ impl WeightFile {
     pub(crate) fn encoder<'a>(&'a self, manifest: &'a Manifest, role: &'a str, ring: RingBits) -> EncodedWeights<'a> {
         EncodedWeights { file: self, manifest, role, ring }
     }
+}
+
+/// Gives `sink` the elements in standard order, as bytes, a piece at a time.
+fn in_little_endian<E>(tensor: &ArrayD<f32>, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    let mut piece = Vec::with_capacity(1 << 16);
+    for values in tensor.as_standard_layout().as_slice().unwrap_or_default().chunks(1 << 14) {
+        piece.clear();
+        piece.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        sink(&piece)?;
+    }
+    Ok(())
 }
 
 /// Encodes a weight when the program asks for it.
@@ -139,7 +191,7 @@ impl EncodedWeights<'_> {
     /// Refuses weights that no ring element can hold, before anything is sent.
     pub(crate) fn check(&self) -> Result<(), PartyError> {
         for info in self.manifest.weights.iter().filter(|w| w.owner == self.role) {
-            encode(&self.file.tensors[&info.name], info.frac, self.ring).map_err(|e| PartyError::Weights {
+            encode(&self.file.tensor(&info.name)?, info.frac, self.ring).map_err(|e| PartyError::Weights {
                 path: self.file.path.clone(),
                 reason: format!("tensor `{}`: {e}", info.name),
             })?;
@@ -151,7 +203,7 @@ impl EncodedWeights<'_> {
 impl Tensors for EncodedWeights<'_> {
     fn get(&self, name: &str) -> Option<RingTensor> {
         let info = self.manifest.weights.iter().find(|w| w.name == name && w.owner == self.role)?;
-        encode(self.file.tensors.get(name)?, info.frac, self.ring).ok()
+        encode(&self.file.tensor(name).ok()?, info.frac, self.ring).ok()
     }
 }
 
