@@ -160,7 +160,7 @@ fn data(name: &str, model: &Model) -> Result<(Samples, Array), String> {
     let mut arrays = read_inputs(&folder().join(format!("cases/{name}.npz")), "").map_err(|e| e.to_string())?;
     let expected = arrays.iter().position(|(n, _)| n == "expected").ok_or("no answer")?;
     let (_, expected) = arrays.swap_remove(expected);
-    Ok((Samples::from_arrays(arrays.into_iter().collect(), &model.inputs())?, expected))
+    Ok((Samples::from_arrays(arrays.into_iter().collect(), model)?, expected))
 }
 
 fn each_sample<T>(

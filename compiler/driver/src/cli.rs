@@ -119,6 +119,9 @@ pub(crate) struct CompileArgs {
     /// Print the module after each pass to stderr.
     #[arg(long)]
     pub(crate) print_ir_after_all: bool,
+    /// Print the time of each stage to stderr.
+    #[arg(long)]
+    pub(crate) timing: bool,
     /// Copy the runtime's sources into the package even where the workspace is at hand.
     #[arg(long)]
     pub(crate) vendor: bool,

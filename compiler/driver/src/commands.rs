@@ -21,9 +21,10 @@ use crate::package::{self, Package};
 use crate::price::wire_seconds;
 use crate::run::{RunOptions, run as run_parties};
 use crate::simulate::Simulation;
+use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
-use crate::{demo, doctor, keys, opt};
+use crate::{demo, doctor, inspect, keys, opt};
 use treville_passes::analysis::scale::ScaleRow;
 
 /// Runs a command.
@@ -71,9 +72,17 @@ fn compile_command(args: &CompileArgs, say: &dyn Fn(&str)) -> Result<String, Fai
     let backend = Backend::by_name(&args.options.backend)?;
     let mut print =
         |pass: &treville_passes::Pass, module: &treville_passes::Module| eprintln!("// after {}\n{module}", pass.name);
-    let watch = Watch { after_each: args.print_ir_after_all.then_some(&mut print as _) };
-    let compiled = compile(Model::read(&args.model, &args.options)?, &args.options, None, watch)?;
+    let mut stopwatch = Stopwatch::start();
+    let model = Model::read(&args.model, &args.options)?;
+    stopwatch.lap("read the model");
+    let watch =
+        Watch { after_each: args.print_ir_after_all.then_some(&mut print as _), stopwatch: Some(&mut stopwatch) };
+    let compiled = compile(model, &args.options, None, watch)?;
     let package = package::write(&compiled, backend, &args.output, args.vendor)?;
+    stopwatch.lap("write the package");
+    if args.timing {
+        eprint!("{}", stopwatch.table());
+    }
     say(&format!("wrote {}", package.dir.display()));
     if args.json {
         return Ok(serde_json::to_string_pretty(&compiled.manifest).unwrap_or_default() + "\n");
@@ -273,7 +282,7 @@ fn samples_of(arguments: &[String], model: &Model) -> Result<Samples, Failure> {
             return Err(Failure::usage(format!("input `{name}`: given twice")));
         }
     }
-    Samples::from_arrays(arrays, &names).map_err(Failure::usage)
+    Samples::from_arrays(arrays, model).map_err(Failure::usage)
 }
 
 /// Writes results to files, or says what they are.
@@ -404,7 +413,7 @@ fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {
         package.llil()?;
         return Ok(serde_json::to_string_pretty(&package.manifest).unwrap_or_default() + "\n");
     }
-    crate::model::inspect(&args.model, &args.options)
+    Ok(inspect::inspect(&args.model, &args.options)?.to_string())
 }
 
 fn passes(as_json: bool) -> String {

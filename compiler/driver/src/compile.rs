@@ -21,6 +21,7 @@ use crate::model::{Model, Samples};
 use crate::package;
 use crate::price::{Price, price};
 use crate::ranges;
+use crate::stopwatch::Stopwatch;
 
 /// A compiled model, with everything that commands show of it.
 pub struct Compiled {
@@ -55,6 +56,8 @@ pub struct Compiled {
 /// Hooks for a user who wants to watch.
 #[derive(Default)]
 pub struct Watch<'a> {
+    /// Times the stages.
+    pub stopwatch: Option<&'a mut Stopwatch>,
     /// Gets each pass's result.
     pub after_each: Option<&'a mut dyn FnMut(&Pass, &Module)>,
 }
@@ -82,11 +85,15 @@ pub fn compile(
     let mut notes: Vec<String> = model.notes.iter().map(|n| n.message.clone()).collect();
 
     let mut manager = Manager { after_each: watch.after_each, verify_each: true };
-    let mut run = |pipeline: &str, module: Module, options: &Options| {
+    let mut untimed = Stopwatch::start();
+    let stopwatch = watch.stopwatch.unwrap_or(&mut untimed);
+    let mut run = |pipeline: &str, module: Module, options: &Options, stopwatch: &mut Stopwatch| {
         let passes = resolve(pipeline).map_err(|d| refuse(Exit::Failure, &d))?;
-        manager.run(&passes, module, options).map(|(module, _)| module).map_err(|e| pass_failure(&e, &model))
+        let (module, timings) = manager.run(&passes, module, options).map_err(|e| pass_failure(&e, &model))?;
+        stopwatch.lap_passes(&timings);
+        Ok::<_, Failure>(module)
     };
-    let optimised = run("hlil-default", Module::Hlil(model.func.clone(), model.weights.clone()), &options)?;
+    let optimised = run("hlil-default", Module::Hlil(model.func.clone(), model.weights.clone()), &options, stopwatch)?;
     let Module::Hlil(mut hlil, hlil_weights) = optimised else { unreachable!("invariant: hlil-default ends in HLIL") };
 
     let calibration = match &args.ranges {
@@ -105,6 +112,8 @@ pub fn compile(
             Some(calibration)
         }
     };
+
+    stopwatch.lap("find ranges");
 
     let (scale_origin, sweep);
     (options.scale, scale_origin, sweep) = match (args.scale.as_str(), &calibration) {
@@ -127,7 +136,9 @@ pub fn compile(
             )
         }
     };
-    let lowered = run("hlil-to-llil,llil-default", Module::Hlil(hlil.clone(), hlil_weights.clone()), &options)?;
+    stopwatch.lap("find the scale");
+    let lowered =
+        run("hlil-to-llil,llil-default", Module::Hlil(hlil.clone(), hlil_weights.clone()), &options, stopwatch)?;
     let Module::Llil(mut llil, llil_weights) = lowered else { unreachable!("invariant: hlil-to-llil makes LLIL") };
 
     let failure = failure_bound(&llil);
@@ -144,10 +155,14 @@ pub fn compile(
         .next()
         .and_then(|(r, b)| Some(b.as_ref()? / 2f64.powi(llil.ty(r.value).elem.fixed()?.frac.into())));
 
+    stopwatch.lap("bound failures and errors");
+
     let plan = Plan::new(&llil);
     let price = price(&llil, &plan, options.ring, backend)?;
+    stopwatch.lap("price");
     let weights = owned_weights(&llil, &llil_weights)?;
     let commitment = weights.commitment()?;
+    stopwatch.lap("commit to the weights");
     let mut manifest = Manifest {
         schema: 1,
         model: model.name.clone(),

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod failure;
 pub mod fixed;
+mod inspect;
 pub mod interpreter;
 mod keys;
 pub mod model;
@@ -22,7 +23,10 @@ pub mod price;
 mod ranges;
 pub mod reference;
 pub mod run;
+mod samples;
 pub mod simulate;
+mod source;
+pub mod stopwatch;
 mod table;
 pub mod verify;
 
