@@ -35,7 +35,7 @@ fn fixed(shape: &[usize], frac: u8) -> RingTensor {
 
 type Value = Operand<<Porthos as Protocol>::Secret>;
 
-async fn infer(x: &Exec<'_, Porthos>, me: Party, w: &<Porthos as Protocol>::Weights, b: &Value) -> u64 {
+async fn infer(x: &Exec<'_, Porthos>, me: Party, w: &Operand<<Porthos as Protocol>::Weights>, b: &Value) -> u64 {
     let image = x.input(0, CLIENT, &[1, 784], (me == CLIENT).then(|| fixed(&[1, 784], FRAC))).await.expect("input");
     let scores = x.matmul(1, &image, w).await.expect("matmul");
     let scores = x.add(2, &scores, b, &[1, 10]).await.expect("add");

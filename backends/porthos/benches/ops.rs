@@ -13,7 +13,7 @@ use treville_protocol::{Exec, Operand, Protocol, ProtocolError, Result, Rounding
 use treville_ring::{RingTensor, Window, tensor};
 
 type Value = Operand<<Porthos as Protocol>::Secret>;
-type Weights = <Porthos as Protocol>::Weights;
+type Prepared = Operand<<Porthos as Protocol>::Weights>;
 
 fn values(shape: &[usize], bits: u32) -> RingTensor {
     let mut state = 1u64;
@@ -33,7 +33,7 @@ fn online(
     runs: u64,
     x: &RingTensor,
     w: Option<&RingTensor>,
-    body: impl AsyncFn(&Exec<'_, Porthos>, &Value, Option<&Weights>) -> Result<()> + Sync,
+    body: impl AsyncFn(&Exec<'_, Porthos>, &Value, Option<&Prepared>) -> Result<()> + Sync,
 ) -> Duration {
     let times = Simulation::seeded(1)
         .run(async |_, session: Session<Porthos>| {
@@ -73,7 +73,7 @@ fn benches(c: &mut Criterion) {
 
     let (x, w) = (values(&[512, 512], 40), values(&[512, 512], 20));
     let product =
-        async |exec: &Exec<'_, Porthos>, x: &Value, w: Option<&Weights>| exec.matmul(3, x, w.expect("prepared")).await;
+        async |exec: &Exec<'_, Porthos>, x: &Value, w: Option<&Prepared>| exec.matmul(3, x, w.expect("prepared")).await;
     group.bench_function("matmul 512^3", |b| {
         b.iter_custom(|runs| online(runs, &x, Some(&w), async |exec, x, w| product(exec, x, w).await.map(|_| ())))
     });

@@ -10,6 +10,7 @@
 //! | bilinear, of the first operand | 8 | 8 | | | | 16 | 1 |
 //! | bilinear, of the result | | | | | 8 | 8 | |
 //! | mul; mux for each operand | 16 | 16 | | | 8 | 40 | 1 |
+//! | scale down; the bits of drelu as ring elements | | | | | | 0 | 0 |
 //! | drelu | 24 | 24 | 136 | 136 | 168 | 488 | 8 |
 //! | relu, max pool for each comparison | 40 | 40 | 136 | 136 | 176 | 528 | 9 |
 //! | arg max for each comparison | 56 | 56 | 136 | 136 | 184 | 568 | 9 |
@@ -53,7 +54,7 @@ impl Costs for PorthosCosts {
             }
             Call::Mul { n } | Call::Mux { n, k: 1 } => product(n),
             Call::Mux { n, k } => product(n * k),
-            Call::ScaleDown { .. } => Cost::default(),
+            Call::ScaleDown { .. } | Call::BitsToRing { .. } => Cost::default(),
             Call::DRelu { n } => {
                 let n = n as u64;
                 let (convert, msb) = (WORD + DIGITS, DIGITS);

@@ -8,7 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `triple.rs` | products by Beaver triples: matrix product, convolution, elementwise |
+//! | `triple.rs` | products by Beaver triples: matrix products, convolutions, elementwise |
 //! | `compare.rs`, `digits.rs` | private compare over Z_67 |
 //! | `drelu.rs`, `odd.rs` | share convert, MSB, DReLU |
 //! | `cost.rs` | what all of it costs |
@@ -276,6 +276,11 @@ impl Protocol for Porthos {
                 Ok(Share::absent(x.shape()))
             }
         }
+    }
+
+    /// The bits are shares in Z_2^64: nothing is sent.
+    async fn bits_to_ring(&self, _: &Cx<'_>, bits: &Share, _: &[usize]) -> Result<Share> {
+        Ok(bits.clone())
     }
 
     async fn mux(&self, cx: &Cx<'_>, bits: &Share, xs: &[&Share]) -> Result<Vec<Share>> {

@@ -5,6 +5,10 @@
 //! P1 `E * B_1 + A_1 * F + C_1`. For convolutions the masks have the shapes of input, filter and output themselves, for every
 //! filter size (Porthos' compact triples); nothing is unrolled to columns on the wire.
 //!
+//! All that this asks of `*` is that it is linear in each operand over Z_2^64, by a map that depends on public shapes and parameters alone.
+//! That holds for stacks of matrices (an operand whose batch dimensions broadcast has one mask for all the products that it takes part in,
+//! as it has one opening) and for transposed convolutions as it does for the others, so that the argument below is the same for all.
+//!
 //! # Security
 //! - P0 receives E_1 = X_1 - A_1 and F_1 = W_1 - B_1. A_1 and B_1 come from k12, are used here only, and are unknown to P0: both
 //!   messages are uniform and independent of everything else it sees. The same holds for P1 with k02.

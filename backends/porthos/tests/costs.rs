@@ -8,7 +8,7 @@ use treville_protocol::{
     Call, Cost, Protocol, Result, Rounding, ScaleDown, Selection, Traffic, arg_max_segments, max_pool_segments,
     max_tree_cost,
 };
-use treville_ring::{ConvSpec, RingTensor, Window};
+use treville_ring::{ConvSpec, ConvTransposeSpec, RingTensor, Window};
 
 /// Shares the tensors, runs `body` after a ReLU (so that the parties start at unequal depths if they can), and measures the operations of `body`, from 100 on.
 fn measure(inputs: &[&RingTensor], body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<()> + Sync) -> Cost {
@@ -55,6 +55,10 @@ fn primitives_cost_what_is_declared() {
         assert_eq!(
             measure(&[&x], async |exec, v| exec.relu(100, &v[0]).await.map(|_| ())),
             Porthos::info().costs.relu(n)
+        );
+        assert_eq!(
+            measure(&[&x], async |exec, v| exec.drelu(100, &v[0]).await.map(|_| ())),
+            declared(Call::DRelu { n }) + declared(Call::BitsToRing { n })
         );
         assert_eq!(
             measure(&[&x, &y], async |exec, v| exec.mul(100, &v[0], &v[1], &[n]).await.map(|_| ())),
@@ -112,6 +116,35 @@ fn products_cost_the_papers_formulas() {
     });
     assert_eq!(cost, declared(Call::Prepare { n: j * k }) + declared(Call::Bilinear { x: i * j, y: i * k }));
     assert_eq!(cost.bytes() as usize, 8 * (2 * i * j + 2 * j * k + i * k));
+
+    // A stack of them costs what its operands and its result have of elements, also where an operand serves several products.
+    let (x, w) = (rng.tensor(&[2, 1, i, j], 63), rng.tensor(&[4, j, k], 63));
+    let cost = measure(&[&x, &w], async |exec, v| {
+        let w = exec.prepare(100, &v[1]).await?;
+        exec.matmul(101, &v[0], &w).await.map(|_| ())
+    });
+    let y = 2 * 4 * i * k;
+    assert_eq!(cost, declared(Call::Prepare { n: w.len() }) + declared(Call::Bilinear { x: x.len(), y }));
+    assert_eq!(cost.bytes() as usize, 8 * (2 * x.len() + 2 * w.len() + y));
+
+    let public = measure(&[&x], async |exec, v| {
+        let w = exec.prepare(100, &exec.constant(w.clone())).await?;
+        exec.matmul(101, &v[0], &w).await.map(|_| ())
+    });
+    assert_eq!(public, Cost::default(), "a product with a public operand is local");
+
+    let spec = ConvTransposeSpec {
+        window: Window { strides: vec![2, 3], pads_begin: vec![1, 0], ..Window::dense(&[3, 2]) },
+        groups: 3,
+        output_padding: vec![0, 1],
+    };
+    let (x, w) = (rng.tensor(&[1, 3, 4, 5], 63), rng.tensor(&[3, 2, 3, 2], 63));
+    let y: usize = spec.output_shape(x.shape(), w.shape()).unwrap().iter().product();
+    let cost = measure(&[&x, &w], async |exec, v| {
+        let w = exec.prepare(100, &v[1]).await?;
+        exec.conv_transpose(101, &v[0], &w, &spec).await.map(|_| ())
+    });
+    assert_eq!(cost, declared(Call::Prepare { n: w.len() }) + declared(Call::Bilinear { x: x.len(), y }));
 
     for kernel in [1, 3, 5] {
         let spec =
@@ -174,7 +207,7 @@ fn program<P: Protocol>() -> Vec<std::collections::BTreeMap<u32, treville_protoc
             let mine = |owner, value: &RingTensor| (me == owner).then(|| value.clone());
             let setup = session.setup();
             let shared = setup.input(0, SERVER, w.shape(), mine(SERVER, &w)).await?;
-            let weights = setup.prepare_all(&[(1, &shared), (2, &shared)]).await?;
+            let weights = setup.prepare_all(&[(1, &shared), (2, &shared), (28, &shared)]).await?;
             let spec = ConvSpec {
                 window: Window { pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) },
                 groups: 1,
@@ -193,6 +226,19 @@ fn program<P: Protocol>() -> Vec<std::collections::BTreeMap<u32, treville_protoc
                 let turned = exec.prepare(12, &exec.transpose(13, &flat, &[1, 0], &[9, 3]).await?).await?;
                 let gram = exec.matmul(14, &flat, &turned).await?;
                 let best = exec.arg_max(15, &gram, 1, false).await?;
+                let stack = exec.reshape(18, &flat, &[3, 3, 3]).await?;
+                let turned = exec.prepare(19, &exec.transpose(20, &stack, &[0, 2, 1], &[3, 3, 3]).await?).await?;
+                let grams = exec.matmul(21, &stack, &turned).await?;
+                let signs = exec.drelu(22, &grams).await?;
+                let spread = ConvTransposeSpec {
+                    window: Window { strides: vec![2, 2], ..Window::dense(&[3, 3]) },
+                    groups: 1,
+                    output_padding: vec![0, 0],
+                };
+                let signs = exec.reshape(23, &signs, &[1, 3, 3, 3]).await?;
+                let spread = exec.conv_transpose(24, &signs, &weights[2], &spread).await?;
+                let sum = exec.reduce_sum(25, &spread, &[0, 2, 3], false, &[2]).await?;
+                let gram = exec.add(26, &gram, &exec.gather(27, &sum, 0, &[0, 1, 0], &[3]).await?, &[3, 3]).await?;
                 exec.reveal_all(&[(16, &gram, &[CLIENT]), (17, &best, &[CLIENT, HELPER])]).await?;
             }
             Ok::<_, treville_protocol::ProtocolError>(session.reports())
@@ -204,7 +250,7 @@ fn program<P: Protocol>() -> Vec<std::collections::BTreeMap<u32, treville_protoc
 fn the_price_of_a_program_is_what_its_run_measures_operation_by_operation() {
     let priced = program::<treville_protocol::Priced<Porthos>>().remove(0);
     let measured = program::<Porthos>();
-    assert!(priced.len() >= 17);
+    assert!(priced.len() >= 29);
     for (op, price) in priced {
         let mut sent = Traffic::default();
         measured.iter().for_each(|reports| sent += &reports[&op].sent);

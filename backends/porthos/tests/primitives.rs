@@ -6,7 +6,7 @@ use common::{BOTH, Rng, compute, input, signed, three_parties, vector};
 use treville_net::Party;
 use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
 use treville_protocol::{Operand, Protocol, ProtocolError, Rounding, ScaleDown};
-use treville_ring::{ConvSpec, RingTensor, Window, conv, matmul, tensor};
+use treville_ring::{ConvSpec, ConvTransposeSpec, RingTensor, Window, conv, conv_transpose, matmul, tensor};
 
 /// Whether x < 0, by the index of the first maximum of (x, 0). ReLU alone would hide a wrong sign of zero.
 fn is_negative(seed: u8, x: &RingTensor) -> Vec<bool> {
@@ -26,6 +26,8 @@ fn comparisons_are_right_at_every_edge() {
     let y = compute(1, &[&x], async |exec, v| exec.relu(100, &v[0]).await).unwrap();
     assert_eq!(signed(&y), values.iter().map(|v| *v.max(&0)).collect::<Vec<_>>());
     assert_eq!(is_negative(1, &x), values.iter().map(|v| *v < 0).collect::<Vec<_>>());
+    let bits = compute(1, &[&x], async |exec, v| exec.drelu(100, &v[0]).await).unwrap();
+    assert_eq!(signed(&bits), values.iter().map(|v| i64::from(*v >= 0)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -90,6 +92,83 @@ fn convolutions_are_exact_for_strides_pads_dilations_and_groups() {
         });
         assert_eq!(y.unwrap(), conv(&x, &w, &spec));
     }
+}
+
+#[test]
+fn stacks_of_matrices_broadcast() {
+    let mut rng = Rng(12);
+    for (a, b) in [
+        (&[2, 3, 7, 5][..], &[2, 3, 5, 4][..]),
+        (&[2, 1, 7, 5], &[3, 5, 4]),
+        (&[7, 5], &[4, 5, 2]),
+        (&[4, 7, 5], &[5, 2]),
+        (&[1, 1, 5], &[2, 3, 5, 1]),
+    ] {
+        let (a, b) = (rng.tensor(a, 63), rng.tensor(b, 63));
+        let y = compute(12, &[&a, &b], async |exec, v| {
+            let w = exec.prepare(100, &v[1]).await?;
+            exec.matmul(101, &v[0], &w).await
+        });
+        assert_eq!(y.unwrap(), matmul(&a, &b));
+    }
+}
+
+#[test]
+fn transposed_convolutions_are_exact_for_every_rank_and_parameter() {
+    let mut rng = Rng(13);
+    let window = |kernel: &[usize], stride, pads: [usize; 2], dilation| Window {
+        strides: vec![stride; kernel.len()],
+        pads_begin: vec![pads[0]; kernel.len()],
+        pads_end: vec![pads[1]; kernel.len()],
+        dilations: vec![dilation; kernel.len()],
+        ..Window::dense(kernel)
+    };
+    let cases = [
+        (vec![2, 3, 9], vec![3, 4, 3], window(&[3], 2, [1, 0], 1), 1, vec![1]),
+        (vec![2, 3, 5, 4], vec![3, 2, 2, 2], window(&[2, 2], 2, [0, 0], 1), 1, vec![0, 0]),
+        (vec![1, 4, 5, 7], vec![4, 3, 3, 4], window(&[3, 4], 3, [2, 1], 2), 2, vec![2, 0]),
+        (vec![1, 4, 3, 2, 4], vec![4, 2, 2, 2, 2], window(&[2, 2, 2], 2, [0, 0], 1), 1, vec![0, 0, 0]),
+        (vec![1, 3, 3, 4, 2], vec![3, 1, 2, 3, 1], window(&[2, 3, 1], 1, [0, 1], 1), 3, vec![0, 0, 2]),
+    ];
+    for (x, w, window, groups, output_padding) in cases {
+        let spec = ConvTransposeSpec { window, groups, output_padding };
+        let (x, w) = (rng.tensor(&x, 63), rng.tensor(&w, 63));
+        let y = compute(13, &[&x, &w], async |exec, v| {
+            let w = exec.prepare(100, &v[1]).await?;
+            exec.conv_transpose(101, &v[0], &w, &spec).await
+        });
+        assert_eq!(y.unwrap(), conv_transpose(&x, &w, &spec));
+    }
+}
+
+#[test]
+fn products_with_public_operands_are_exact() {
+    let mut rng = Rng(14);
+    let (secret, public) = (rng.tensor(&[4, 4], 63), rng.tensor(&[4, 4], 63));
+    let by_public = compute(14, &[&secret], async |exec, v| {
+        let w = exec.prepare(100, &exec.constant(public.clone())).await?;
+        exec.matmul(101, &v[0], &w).await
+    });
+    assert_eq!(by_public.unwrap(), matmul(&secret, &public));
+    let of_public = compute(14, &[&secret], async |exec, v| {
+        let w = exec.prepare(100, &v[0]).await?;
+        exec.matmul(101, &exec.constant(public.clone()), &w).await
+    });
+    assert_eq!(of_public.unwrap(), matmul(&public, &secret));
+}
+
+#[test]
+fn a_selection_is_a_product_with_a_sign() {
+    let mut rng = Rng(15);
+    let (c, a, b) = (rng.tensor(&[300], 62), rng.tensor(&[300], 63), rng.tensor(&[300], 62));
+    let y = compute(15, &[&c, &a, &b], async |exec, v| {
+        let bits = exec.drelu(100, &v[0]).await?;
+        let difference = exec.sub(101, &v[1], &v[2], &[300]).await?;
+        let selected = exec.mul(102, &bits, &difference, &[300]).await?;
+        exec.add(103, &selected, &v[2], &[300]).await
+    });
+    let chosen = |i: usize| if (c[i] as i64) >= 0 { a[i] } else { b[i] };
+    assert_eq!(y.unwrap(), tensor::from_vec(&[300], (0..300).map(chosen).collect()));
 }
 
 #[test]
@@ -169,12 +248,15 @@ fn local_operations_and_public_operands_are_exact() {
         let product = exec.mul(102, &row, &sum, &[3, 4]).await?;
         let up = exec.scale_up(103, &product, 5, &[3, 4]).await?;
         let turned = exec.transpose(104, &exec.neg(105, &up, &[3, 4]).await?, &[1, 0], &[4, 3]).await?;
-        exec.pad(106, &turned, &[0, 1], &[1, 0], &[5, 4]).await
+        let padded = exec.pad(106, &turned, &[0, 1], &[1, 0], &[5, 4]).await?;
+        let taken = exec.gather(107, &padded, 0, &[4, 0, 0, 3], &[4, 4]).await?;
+        exec.reduce_sum(108, &taken, &[1], true, &[4, 1]).await
     })
     .unwrap();
-    use treville_ring::{add, mul, neg, scale, sub};
+    use treville_ring::{add, mul, neg, reduce_sum, scale, sub};
     let product = mul(&row, &sub(&add(&a, &b), &row));
-    assert_eq!(y, tensor::pad(&tensor::transpose(&neg(&scale(&product, 32)), &[1, 0]), &[0, 1], &[1, 0], 0));
+    let padded = tensor::pad(&tensor::transpose(&neg(&scale(&product, 32)), &[1, 0]), &[0, 1], &[1, 0], 0);
+    assert_eq!(y, reduce_sum(&tensor::take(&padded, 0, &[4, 0, 0, 3]), &[1], true));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use treville_porthos::{CLIENT, HELPER, SERVER};
 use treville_prg::{Audit, SESSION_INFERENCE};
 use treville_protocol::simulate::Simulation;
 use treville_protocol::{Rounding, ScaleDown};
-use treville_ring::{ConvSpec, Window};
+use treville_ring::{ConvSpec, ConvTransposeSpec, Window};
 
 /// A program with every kind of operation: set-up, then two inferences.
 fn audited() -> Arc<Audit> {
@@ -24,7 +24,7 @@ fn audited() -> Arc<Audit> {
             let setup = session.setup();
             let filter = input(&setup, 0, me, SERVER, &filter).await?;
             let bias = input(&setup, 1, me, SERVER, &bias).await?;
-            let filters = setup.prepare_all(&[(2, &filter), (3, &filter)]).await?;
+            let filters = setup.prepare_all(&[(2, &filter), (3, &filter), (4, &filter)]).await?;
             for inference in 0..2 {
                 let exec = session.inference(inference);
                 let image = input(&exec, 10, me, CLIENT, &x).await?;
@@ -45,6 +45,19 @@ fn audited() -> Arc<Audit> {
                 let turned = exec.prepare(21, &exec.transpose(22, &flat, &[1, 0], &[9, 3]).await?).await?;
                 let gram = exec.matmul(23, &flat, &turned).await?;
                 let best = exec.arg_max(24, &gram, 1, false).await?;
+                // Products of stacks: one operand in several of them, and the sign of a sign.
+                let stack = exec.reshape(26, &flat, &[3, 1, 3, 3]).await?;
+                let turned = exec.prepare(27, &exec.reshape(28, &flat, &[3, 3, 3]).await?).await?;
+                let grams = exec.matmul(29, &stack, &turned).await?;
+                let again = exec.matmul(30, &stack, &turned).await?;
+                let signs = exec.drelu(31, &exec.sub(32, &grams, &again, &[3, 3, 3, 3]).await?).await?;
+                let signs = exec.drelu(33, &signs).await?;
+                let spread = ConvTransposeSpec {
+                    window: Window { strides: vec![2, 2], ..Window::dense(&[3, 3]) },
+                    groups: 1,
+                    output_padding: vec![1, 0],
+                };
+                exec.conv_transpose(34, &signs, &filters[2], &spread).await?;
                 exec.reveal(25, &best, &[CLIENT, HELPER]).await?;
             }
             Ok::<_, treville_protocol::ProtocolError>(())
@@ -81,7 +94,11 @@ fn masks_of_activations_are_fresh_and_only_weights_use_the_session() {
         .filter(|u| u.stream.inference == SESSION_INFERENCE)
         .map(|u| (u.stream.op, u.stream.purpose))
         .collect();
-    assert_eq!(session, BTreeSet::from([(0, 1), (1, 1), (2, 4), (3, 4)]), "inputs 0 and 1 and their masks in 2 and 3");
+    assert_eq!(
+        session,
+        BTreeSet::from([(0, 1), (1, 1), (2, 4), (3, 4), (4, 4)]),
+        "inputs 0 and 1, and masks in 2 to 4"
+    );
     let left = |inference| -> BTreeSet<_> {
         uses.iter()
             .filter(|u| u.stream.purpose == TRIPLE_LEFT && u.stream.inference == inference)

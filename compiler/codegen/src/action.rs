@@ -2,7 +2,7 @@
 
 use treville_ir::{Attr, Func, OpId};
 use treville_llil::{Llil, RoundingMode};
-use treville_ring::{ConvSpec, Window};
+use treville_ring::{ConvSpec, ConvTransposeSpec, Window};
 
 /// What an op does. Its operands, and the shape of its result, stand in the function.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,8 @@ pub enum Action {
     MatMul,
     /// Convolution.
     Conv(ConvSpec),
+    /// Transposed convolution.
+    ConvTranspose(ConvTransposeSpec),
     /// Sum.
     Add,
     /// Difference.
@@ -23,6 +25,8 @@ pub enum Action {
     Neg,
     /// max(x, 0).
     Relu,
+    /// Whether x is at least zero.
+    DRelu,
     /// Largest element of each window.
     MaxPool(Window),
     /// Scaled mean of each window.
@@ -39,6 +43,13 @@ pub enum Action {
         /// The axis.
         axis: usize,
         /// Whether the axis stays, with extent 1.
+        keepdims: bool,
+    },
+    /// Sum over axes.
+    ReduceSum {
+        /// The axes.
+        axes: Vec<usize>,
+        /// Whether the axes stay, with extent 1.
         keepdims: bool,
     },
     /// Division by 2^shift.
@@ -75,6 +86,13 @@ pub enum Action {
         ends: Vec<usize>,
         /// Step, by axis.
         steps: Vec<usize>,
+    },
+    /// Elements by their places.
+    Gather {
+        /// The axis.
+        axis: usize,
+        /// Places along it.
+        indices: Vec<usize>,
     },
     /// Tensors one after another.
     Concat {
@@ -116,18 +134,22 @@ impl Action {
                 dilations: sizes("dilations"),
             }
         };
+        let filter_window = || window(func.ty(op.operands[1]).shape[2..].to_vec());
         match op.def.mnemonic {
             "constant" => Action::Constant(ints("value")),
             "matmul" => Action::MatMul,
-            "conv" => Action::Conv(ConvSpec {
-                window: window(func.ty(op.operands[1]).shape[2..].to_vec()),
+            "conv" => Action::Conv(ConvSpec { window: filter_window(), groups: int("groups") as usize }),
+            "conv_transpose" => Action::ConvTranspose(ConvTransposeSpec {
+                window: filter_window(),
                 groups: int("groups") as usize,
+                output_padding: sizes("output_padding"),
             }),
             "add" => Action::Add,
             "sub" => Action::Sub,
             "mul" => Action::Mul,
             "neg" => Action::Neg,
             "relu" => Action::Relu,
+            "drelu" => Action::DRelu,
             "max_pool" => Action::MaxPool(window(sizes("kernel"))),
             "avg_pool" => Action::AvgPool {
                 window: window(sizes("kernel")),
@@ -135,6 +157,7 @@ impl Action {
                 divisor_frac: int("divisor_frac") as u8,
             },
             "arg_max" => Action::ArgMax { axis: int("axis") as usize, keepdims: flag("keepdims") },
+            "reduce_sum" => Action::ReduceSum { axes: sizes("axes"), keepdims: flag("keepdims") },
             "scale_down" => {
                 let mode = attr("rounding").as_str().and_then(RoundingMode::from_name);
                 let rounding = mode.expect("invariant: a verified scale_down names a rounding");
@@ -145,6 +168,7 @@ impl Action {
             "transpose" => Action::Transpose { perm: sizes("perm") },
             "pad" => Action::Pad { begin: sizes("begin"), end: sizes("end") },
             "slice" => Action::Slice { starts: sizes("starts"), ends: sizes("ends"), steps: sizes("steps") },
+            "gather" => Action::Gather { axis: int("axis") as usize, indices: sizes("indices") },
             "concat" => Action::Concat { axis: int("axis") as usize },
             other => panic!("invariant: codegen knows llil.{other}"),
         }

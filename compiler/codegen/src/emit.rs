@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use treville_ir::{Attr, Func, Op, OpId, ValueDef, ValueId};
 use treville_llil::{Llil, RoundingMode};
-use treville_ring::{ConvSpec, Window};
+use treville_ring::{ConvSpec, ConvTransposeSpec, Window};
 
 use crate::names::{Names, comment, literal};
 use crate::{Action, Plan};
@@ -110,10 +110,10 @@ impl<'a> Emitter<'a> {
              use treville_net::Party;\n\
              use treville_party::{{Program, Tensors}};\n\
              use treville_protocol::{{Exec, Operand, Protocol, Result, Rounding, ScaleDown}};\n\
-             use treville_ring::{{ConvSpec, RingTensor, Window}};\n\n\
+             use treville_ring::{{ConvSpec, ConvTransposeSpec, RingTensor, Window}};\n\n\
              /// The protocol.\npub type Backend = {};\n\
              type Value = Operand<<Backend as Protocol>::Secret>;\n\
-             type Prepared = <Backend as Protocol>::Weights;\n\n\
+             type Prepared = Operand<<Backend as Protocol>::Weights>;\n\n\
              /// The model.\npub struct Model;\n\n",
             self.backend
         );
@@ -290,16 +290,23 @@ impl<'a> Emitter<'a> {
             }
             Action::MatMul => format!("matmul({n}, {}, {})", operand(0), prepared()),
             Action::Conv(spec) => format!("conv({n}, {}, {}, &{})", operand(0), prepared(), conv_spec(&spec)),
+            Action::ConvTranspose(spec) => {
+                format!("conv_transpose({n}, {}, {}, &{})", operand(0), prepared(), conv_transpose_spec(&spec))
+            }
             Action::Add => format!("add({n}, {}, {}, {shape})", operand(0), operand(1)),
             Action::Sub => format!("sub({n}, {}, {}, {shape})", operand(0), operand(1)),
             Action::Mul => format!("mul({n}, {}, {}, {shape})", operand(0), operand(1)),
             Action::Neg => format!("neg({n}, {}, {shape})", operand(0)),
             Action::Relu => format!("relu({n}, {})", operand(0)),
+            Action::DRelu => format!("drelu({n}, {})", operand(0)),
             Action::MaxPool(w) => format!("max_pool({n}, {}, &{})", operand(0), window(&w)),
             Action::AvgPool { window: w, count_include_pad, divisor_frac } => {
                 format!("avg_pool({n}, {}, &{}, {count_include_pad}, {divisor_frac}, {shape})", operand(0), window(&w))
             }
             Action::ArgMax { axis, keepdims } => format!("arg_max({n}, {}, {axis}, {keepdims})", operand(0)),
+            Action::ReduceSum { axes, keepdims } => {
+                format!("reduce_sum({n}, {}, &{axes:?}, {keepdims}, {shape})", operand(0))
+            }
             Action::ScaleDown { shift, rounding } => {
                 format!(
                     "scale_down({n}, {}, ScaleDown {{ shift: {shift}, rounding: Rounding::{} }})",
@@ -314,6 +321,7 @@ impl<'a> Emitter<'a> {
             Action::Slice { starts, ends, steps } => {
                 format!("slice({n}, {}, &{starts:?}, &{ends:?}, &{steps:?}, {shape})", operand(0))
             }
+            Action::Gather { axis, indices } => format!("gather({n}, {}, {axis}, &{indices:?}, {shape})", operand(0)),
             Action::Concat { axis } => format!(
                 "concat({n}, &[{}], {axis}, {shape})",
                 (0..op.operands.len()).map(operand).collect::<Vec<_>>().join(", ")
@@ -355,6 +363,15 @@ fn window(w: &Window) -> String {
 
 fn conv_spec(spec: &ConvSpec) -> String {
     format!("ConvSpec {{ window: {}, groups: {} }}", window(&spec.window), spec.groups)
+}
+
+fn conv_transpose_spec(spec: &ConvTransposeSpec) -> String {
+    format!(
+        "ConvTransposeSpec {{ window: {}, groups: {}, output_padding: vec!{:?} }}",
+        window(&spec.window),
+        spec.groups,
+        spec.output_padding
+    )
 }
 
 const HELPERS: &str = "

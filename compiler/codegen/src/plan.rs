@@ -50,7 +50,7 @@ pub struct Row {
 
 /// Whether an op is a product whose second operand is prepared.
 fn is_bilinear(mnemonic: &str) -> bool {
-    matches!(mnemonic, "matmul" | "conv")
+    matches!(mnemonic, "matmul" | "conv" | "conv_transpose")
 }
 
 impl Plan {

@@ -25,7 +25,7 @@ pub struct Interpreter<'a> {
 /// Shared and prepared weights by argument index.
 pub struct Weights<P: Protocol> {
     plain: BTreeMap<usize, Operand<P::Secret>>,
-    prepared: BTreeMap<usize, P::Weights>,
+    prepared: BTreeMap<usize, Operand<P::Weights>>,
 }
 
 impl Interpreter<'_> {
@@ -147,16 +147,19 @@ impl Interpreter<'_> {
             }
             Action::MatMul => x.matmul(n, operand(0), prepared()).await,
             Action::Conv(spec) => x.conv(n, operand(0), prepared(), &spec).await,
+            Action::ConvTranspose(spec) => x.conv_transpose(n, operand(0), prepared(), &spec).await,
             Action::Add => x.add(n, operand(0), operand(1), shape).await,
             Action::Sub => x.sub(n, operand(0), operand(1), shape).await,
             Action::Mul => x.mul(n, operand(0), operand(1), shape).await,
             Action::Neg => x.neg(n, operand(0), shape).await,
             Action::Relu => x.relu(n, operand(0)).await,
+            Action::DRelu => x.drelu(n, operand(0)).await,
             Action::MaxPool(window) => x.max_pool(n, operand(0), &window).await,
             Action::AvgPool { window, count_include_pad, divisor_frac } => {
                 x.avg_pool(n, operand(0), &window, count_include_pad, divisor_frac.into(), shape).await
             }
             Action::ArgMax { axis, keepdims } => x.arg_max(n, operand(0), axis, keepdims).await,
+            Action::ReduceSum { axes, keepdims } => x.reduce_sum(n, operand(0), &axes, keepdims, shape).await,
             Action::ScaleDown { shift, rounding } => {
                 x.scale_down(n, operand(0), ScaleDown { shift: shift.into(), rounding: rounding_of(rounding) }).await
             }
@@ -165,6 +168,7 @@ impl Interpreter<'_> {
             Action::Transpose { perm } => x.transpose(n, operand(0), &perm, shape).await,
             Action::Pad { begin, end } => x.pad(n, operand(0), &begin, &end, shape).await,
             Action::Slice { starts, ends, steps } => x.slice(n, operand(0), &starts, &ends, &steps, shape).await,
+            Action::Gather { axis, indices } => x.gather(n, operand(0), axis, &indices, shape).await,
             Action::Concat { axis } => {
                 x.concat(n, &(0..op.operands.len()).map(operand).collect::<Vec<_>>(), axis, shape).await
             }

@@ -1,7 +1,7 @@
 //! Checks that several ops share; each op passes the number of its own constraint.
 
 use treville_ir::{OpView, TensorType, Violation};
-use treville_ring::{ConvSpec, Window, tensor::broadcast_shape};
+use treville_ring::{ConvSpec, ConvTransposeSpec, Window, tensor::broadcast_shape};
 
 use crate::{Elem, Fixed, FixedError, Llil, Secrecy};
 
@@ -95,6 +95,34 @@ pub(crate) fn conv(view: &View, constraint: &'static str) -> Checked<(ConvSpec, 
     let spec = ConvSpec { window, groups };
     let shape = spec.output_shape(x, filter).map_err(|error| Violation::new(constraint, error.to_string()))?;
     Ok((spec, shape))
+}
+
+/// What a transposed convolution does, from its attributes and its filter, and the shape of its result.
+pub(crate) fn conv_transpose(view: &View, constraint: &'static str) -> Checked<(ConvTransposeSpec, Vec<usize>)> {
+    let (x, filter) = (view.shape(0), view.shape(1));
+    Violation::unless(x.len() >= 3 && filter.len() == x.len(), constraint, || {
+        format!("{x:?} and {filter:?} are no N, C, spatial and C, O, kernel")
+    })?;
+    let spec = ConvTransposeSpec {
+        window: window(view, filter[2..].to_vec(), constraint)?,
+        groups: usize::try_from(view.int("groups")).unwrap_or(0),
+        output_padding: view.sizes("output_padding", 0, constraint)?,
+    };
+    let shape = spec.output_shape(x, filter).map_err(|error| Violation::new(constraint, error.to_string()))?;
+    Ok((spec, shape))
+}
+
+/// The attributes `axis`, where operand 0 has such an axis, and `indices`.
+pub(crate) fn gather(view: &View, has_axis: &'static str, inside: &'static str) -> Checked<(usize, Vec<usize>)> {
+    Ok((axis(view, has_axis)?, view.sizes("indices", 0, inside)?))
+}
+
+/// The attribute `axes`, where operand 0 has them and they are ascending.
+pub(crate) fn axes(view: &View, constraint: &'static str) -> Checked<Vec<usize>> {
+    let (axes, rank) = (view.sizes("axes", 0, constraint)?, view.operand(0).rank());
+    let holds = axes.is_sorted_by(|a, b| a < b) && axes.last().is_none_or(|&axis| axis < rank);
+    Violation::unless(holds, constraint, || format!("axes {axes:?} of {rank}"))?;
+    Ok(axes)
 }
 
 /// The attribute `axis`, where operand 0 has such an axis.

@@ -128,6 +128,11 @@ pub enum Call<'a> {
         /// Elements.
         n: usize,
     },
+    /// [`crate::Protocol::bits_to_ring`] of `n` elements. The default body costs what [`Call::Mux`] does.
+    BitsToRing {
+        /// Elements.
+        n: usize,
+    },
     /// [`crate::Protocol::mux`] of `k` tensors of `n` elements.
     Mux {
         /// Elements of each tensor.

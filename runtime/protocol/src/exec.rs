@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use treville_net::{NetError, Party, Tag, Transport};
 use treville_prg::SESSION_INFERENCE;
-use treville_ring::{ConvSpec, RingBits, RingTensor, Window, tensor};
+use treville_ring::{ConvSpec, ConvTransposeSpec, RingBits, RingTensor, Window, tensor};
 
 use crate::{Bilinear, Cx, Env, Protocol, ProtocolError, Result, ScaleDown, Traffic};
 
@@ -90,6 +90,7 @@ pub struct Exec<'s, P: Protocol> {
 }
 
 type Value<P> = Operand<<P as Protocol>::Secret>;
+type Prepared<P> = Operand<<P as Protocol>::Weights>;
 
 impl<'s, P: Protocol> Exec<'s, P> {
     /// This party.
@@ -161,6 +162,16 @@ impl<'s, P: Protocol> Exec<'s, P> {
         .await
     }
 
+    fn shape<'v>(&self, x: &'v Value<P>) -> &'v [usize]
+    where
+        's: 'v,
+    {
+        match x {
+            Operand::Secret(s) => self.protocol().shape(s),
+            Operand::Public(c) => c.shape(),
+        }
+    }
+
     fn secret(&self, x: &Value<P>) -> P::Secret {
         match x {
             Operand::Secret(s) => s.clone(),
@@ -178,29 +189,56 @@ impl<'s, P: Protocol> Exec<'s, P> {
         Operand::Public(value)
     }
 
-    /// Makes `w` ready to be the second operand of products.
-    pub async fn prepare(&self, op: u32, w: &Value<P>) -> Result<P::Weights> {
-        self.measured(op, async |cx| self.protocol().prepare(cx, &self.secret(w)).await).await
+    /// Makes `w` ready to be the second operand of products. What is public needs no making.
+    pub async fn prepare(&self, op: u32, w: &Value<P>) -> Result<Prepared<P>> {
+        self.measured(op, async |cx| match w {
+            Operand::Secret(w) => Ok(Operand::Secret(self.protocol().prepare(cx, w).await?)),
+            Operand::Public(c) => Ok(Operand::Public(c.clone())),
+        })
+        .await
     }
 
     /// Makes several operands ready at once, in the rounds of one.
-    pub async fn prepare_all(&self, ws: &[(u32, &Value<P>)]) -> Result<Vec<P::Weights>> {
+    pub async fn prepare_all(&self, ws: &[(u32, &Value<P>)]) -> Result<Vec<Prepared<P>>> {
         futures_util::future::try_join_all(ws.iter().map(|(op, w)| self.prepare(*op, w))).await
     }
 
     /// `llil.matmul`.
-    pub async fn matmul(&self, op: u32, x: &Value<P>, w: &P::Weights) -> Result<Value<P>> {
+    pub async fn matmul(&self, op: u32, x: &Value<P>, w: &Prepared<P>) -> Result<Value<P>> {
         self.bilinear(op, &Bilinear::MatMul, x, w).await
     }
 
     /// `llil.conv`.
-    pub async fn conv(&self, op: u32, x: &Value<P>, w: &P::Weights, spec: &ConvSpec) -> Result<Value<P>> {
+    pub async fn conv(&self, op: u32, x: &Value<P>, w: &Prepared<P>, spec: &ConvSpec) -> Result<Value<P>> {
         self.bilinear(op, &Bilinear::Conv(spec.clone()), x, w).await
     }
 
-    async fn bilinear(&self, op: u32, kind: &Bilinear, x: &Value<P>, w: &P::Weights) -> Result<Value<P>> {
-        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().bilinear(cx, kind, &self.secret(x), w).await?)))
-            .await
+    /// `llil.conv_transpose`.
+    pub async fn conv_transpose(
+        &self,
+        op: u32,
+        x: &Value<P>,
+        w: &Prepared<P>,
+        spec: &ConvTransposeSpec,
+    ) -> Result<Value<P>> {
+        self.bilinear(op, &Bilinear::ConvTranspose(spec.clone()), x, w).await
+    }
+
+    /// A product, which is a linear map of its first operand where the second one is public.
+    async fn bilinear(&self, op: u32, kind: &Bilinear, x: &Value<P>, w: &Prepared<P>) -> Result<Value<P>> {
+        match w {
+            Operand::Secret(w) => {
+                self.measured(op, async |cx| {
+                    Ok(Operand::Secret(self.protocol().bilinear(cx, kind, &self.secret(x), w).await?))
+                })
+                .await
+            }
+            Operand::Public(w) => {
+                let shape = kind.output_shape(op, self.shape(x), w.shape());
+                let shape = shape.map_err(|error| self.stopped(op, error))?;
+                self.local(op, &[x], &shape, &|xs| kind.apply(xs[0], w)).await
+            }
+        }
     }
 
     /// `llil.mul`: elementwise with broadcasting to `shape`.
@@ -248,6 +286,15 @@ impl<'s, P: Protocol> Exec<'s, P> {
     /// `llil.relu`.
     pub async fn relu(&self, op: u32, x: &Value<P>) -> Result<Value<P>> {
         self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().relu(cx, &self.secret(x)).await?))).await
+    }
+
+    /// `llil.drelu`: 1 where x is at least zero, else 0, without fraction bits.
+    pub async fn drelu(&self, op: u32, x: &Value<P>) -> Result<Value<P>> {
+        self.measured(op, async |cx| {
+            let bits = self.protocol().drelu(cx, &self.secret(x)).await?;
+            Ok(Operand::Secret(self.protocol().bits_to_ring(cx, &bits, self.shape(x)).await?))
+        })
+        .await
     }
 
     /// `llil.max_pool`.
@@ -310,6 +357,30 @@ impl<'s, P: Protocol> Exec<'s, P> {
         shape: &[usize],
     ) -> Result<Value<P>> {
         self.local(op, &[x], shape, &|xs| tensor::slice(xs[0], starts, ends, steps)).await
+    }
+
+    /// `llil.gather`: places along an axis.
+    pub async fn gather(
+        &self,
+        op: u32,
+        x: &Value<P>,
+        axis: usize,
+        indices: &[usize],
+        shape: &[usize],
+    ) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| tensor::take(xs[0], axis, indices)).await
+    }
+
+    /// `llil.reduce_sum`.
+    pub async fn reduce_sum(
+        &self,
+        op: u32,
+        x: &Value<P>,
+        axes: &[usize],
+        keepdims: bool,
+        shape: &[usize],
+    ) -> Result<Value<P>> {
+        self.local(op, &[x], shape, &|xs| treville_ring::reduce_sum(xs[0], axes, keepdims)).await
     }
 
     /// `llil.concat`.

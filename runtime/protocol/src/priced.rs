@@ -91,6 +91,11 @@ impl<P: Protocol> Protocol for Priced<P> {
         Ok(count(x))
     }
 
+    async fn bits_to_ring(&self, cx: &Cx<'_>, bits: &usize, shape: &[usize]) -> Result<Vec<usize>> {
+        Self::charge(cx, &Call::BitsToRing { n: *bits });
+        Ok(shape.to_vec())
+    }
+
     async fn mux(&self, cx: &Cx<'_>, bits: &usize, xs: &[&Vec<usize>]) -> Result<Vec<Vec<usize>>> {
         Self::charge(cx, &Call::Mux { n: *bits, k: xs.len() });
         Ok(xs.iter().map(|x| x.to_vec()).collect())

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use treville_net::{Party, Transport};
-use treville_ring::{ConvSpec, RingTensor, Window};
+use treville_ring::{ConvSpec, ConvTransposeSpec, RingTensor, Window};
 
 use crate::select::{Selection, arg_max_segments, max_pool_segments, max_tree};
 use crate::{Costs, Cx, ProtocolError, Recorder, Result};
@@ -66,7 +66,7 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     /// Makes `w` ready to be the second operand of [`Protocol::bilinear`].
     fn prepare(&self, cx: &Cx<'_>, w: &Self::Secret) -> impl Future<Output = Result<Self::Weights>> + Send;
 
-    /// Matrix product or convolution. Fraction bits add; the result is not scaled down.
+    /// A matrix product or a convolution. Fraction bits add; the result is not scaled down.
     fn bilinear(
         &self,
         cx: &Cx<'_>,
@@ -97,6 +97,21 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         bits: &Self::Bits,
         xs: &[&Self::Secret],
     ) -> impl Future<Output = Result<Vec<Self::Secret>>> + Send;
+
+    /// The bits of a tensor of this shape as the secrets 0 and 1, without fraction bits. A backend whose bits are such secrets already
+    /// overrides this.
+    fn bits_to_ring(
+        &self,
+        cx: &Cx<'_>,
+        bits: &Self::Bits,
+        shape: &[usize],
+    ) -> impl Future<Output = Result<Self::Secret>> + Send {
+        async move {
+            let ones = self.constant(&RingTensor::from_elem(shape, 1));
+            let mut selected = self.mux(cx, bits, &[&ones]).await?;
+            Ok(selected.pop().expect("invariant: mux returns one tensor for each operand"))
+        }
+    }
 
     /// max(x, 0), for |x| < 2^(k-2).
     fn relu(&self, cx: &Cx<'_>, x: &Self::Secret) -> impl Future<Output = Result<Self::Secret>> + Send {
@@ -149,10 +164,12 @@ pub trait Protocol: Send + Sync + Sized + 'static {
 /// A product that is linear in each operand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bilinear {
-    /// `[M, K] x [K, N] -> [M, N]`.
+    /// `[batch.., M, K] x [batch.., K, N] -> [batch.., M, N]`; batch dimensions broadcast.
     MatMul,
     /// `[N, C, spatial..] * [O, C/groups, kernel..] -> [N, O, spatial..]`.
     Conv(ConvSpec),
+    /// `[N, C, spatial..] * [C, O/groups, kernel..] -> [N, O, spatial..]`.
+    ConvTranspose(ConvTransposeSpec),
 }
 
 impl Bilinear {
@@ -161,6 +178,7 @@ impl Bilinear {
         match self {
             Bilinear::MatMul => treville_ring::matmul(x, w),
             Bilinear::Conv(spec) => treville_ring::conv(x, w, spec),
+            Bilinear::ConvTranspose(spec) => treville_ring::conv_transpose(x, w, spec),
         }
     }
 
@@ -169,18 +187,19 @@ impl Bilinear {
     /// # Errors
     /// If they do not go together.
     pub fn output_shape(&self, op: u32, x: &[usize], w: &[usize]) -> Result<Vec<usize>> {
-        match (self, x, w) {
-            (Bilinear::MatMul, &[m, k], &[inner, n]) if k == inner => Ok(vec![m, n]),
-            (Bilinear::MatMul, ..) => Err(ProtocolError::Shape {
-                op,
-                what: "second operand of the matrix product",
-                expected: vec![x.last().copied().unwrap_or(0), 0],
-                found: w.to_vec(),
-            }),
-            (Bilinear::Conv(spec), ..) => {
-                spec.output_shape(x, w).map_err(|source| ProtocolError::Window { op, source })
+        let shape = match self {
+            Bilinear::MatMul => {
+                return treville_ring::matmul_shape(x, w).ok_or_else(|| ProtocolError::Shape {
+                    op,
+                    what: "second operand of the matrix product",
+                    expected: vec![x.last().copied().unwrap_or(0), 0],
+                    found: w.to_vec(),
+                });
             }
-        }
+            Bilinear::Conv(spec) => spec.output_shape(x, w),
+            Bilinear::ConvTranspose(spec) => spec.output_shape(x, w),
+        };
+        shape.map_err(|source| ProtocolError::Window { op, source })
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, CowArray};
 use rayon::prelude::*;
 
-use crate::tensor::{Axis, PARALLEL_MIN, broadcast_axes, broadcast_shape, from_vec, transpose};
+use crate::tensor::{Axis, PARALLEL_MIN, broadcast_axes, broadcast_shape, from_vec, reshape_owned, transpose};
 use crate::{RingBits, RingTensor, Window, window_fold};
 
 /// a + b.
@@ -116,6 +116,19 @@ pub fn avg_pool(x: &RingTensor, window: &Window, count_include_pad: bool, diviso
         let reciprocal = ((1u64 << divisor_frac) + count / 2) / count;
         sum.wrapping_mul(reciprocal)
     })
+}
+
+/// The sums over `axes`, which are ascending; `keepdims` keeps them with extent 1.
+///
+/// # Panics
+/// When `x` has no such axes.
+pub fn reduce_sum(x: &RingTensor, axes: &[usize], keepdims: bool) -> RingTensor {
+    let sums = reduce(x, axes, |values| values.iter().copied().fold(0, u64::wrapping_add));
+    if !keepdims {
+        return sums;
+    }
+    let extent = |axis: usize| if axes.contains(&axis) { 1 } else { x.shape()[axis] };
+    reshape_owned(sums, &(0..x.ndim()).map(extent).collect::<Vec<_>>())
 }
 
 /// `f` of each element, on all threads where that pays.
@@ -334,6 +347,23 @@ mod tests {
             let good = |&sum: &u64| [x >> shift, (x >> shift) + 1].contains(&ring.to_signed(sum));
             assert_eq!(sum.iter().filter(|sum| !good(sum)).count() as i64, x.abs(), "of {x}");
         }
+    }
+
+    #[test]
+    fn sums_over_every_set_of_axes() {
+        let x = from_vec(&[2, 3, 4], (0..24u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect());
+        for axes in [&[][..], &[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]] {
+            let mut expected = x.clone();
+            for &axis in axes {
+                let sum = expected.fold_axis(ndarray::Axis(axis), 0u64, |a, b| a.wrapping_add(*b));
+                expected = sum.insert_axis(ndarray::Axis(axis));
+            }
+            assert_eq!(reduce_sum(&x, axes, true), expected, "{axes:?}");
+            let shape: Vec<usize> = (0..3).filter(|axis| !axes.contains(axis)).map(|axis| x.shape()[axis]).collect();
+            assert_eq!(reduce_sum(&x, axes, false), crate::tensor::reshape(&expected, &shape), "{axes:?}");
+        }
+        assert_eq!(reduce_sum(&tensor(&[2, 0], &[]), &[1], false), tensor(&[2], &[0, 0]));
+        assert_eq!(reduce_sum(&tensor(&[0, 2], &[]), &[0], false), tensor(&[2], &[0, 0]));
     }
 
     #[test]

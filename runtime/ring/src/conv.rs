@@ -4,7 +4,7 @@ use ndarray::{CowArray, IxDyn};
 use rayon::prelude::*;
 
 use crate::kernel::Kernel;
-use crate::operand::Operand;
+use crate::operand::{Operand, places};
 use crate::product::product;
 use crate::tensor::{from_vec, pad};
 use crate::{RingTensor, Window, WindowError};
@@ -73,12 +73,12 @@ pub fn conv_with(kernel: Kernel, x: &RingTensor, filter: &RingTensor, spec: &Con
     let filter_group = filter.len() / spec.groups;
     let out_group = out.len() / (x.shape()[0] * spec.groups);
     // What lies under tap t of the window at output position p is at p's offset plus t's offset.
-    let positions = offsets(&out_shape[2..], &window.strides, &x.shape()[2..]);
-    let mut tap_shape = vec![filter.shape()[1]];
-    tap_shape.extend(&window.kernel);
-    let mut tap_steps = vec![1];
-    tap_steps.extend(&window.dilations);
-    let taps = offsets(&tap_shape, &tap_steps, &x.shape()[1..]);
+    let multiples = |count: usize, step: usize| (0..count).map(|i| i * step).collect::<Vec<_>>();
+    let each = |counts: &[usize], steps: &[usize]| counts.iter().zip(steps).map(|(c, s)| multiples(*c, *s)).collect();
+    let positions: Vec<Vec<usize>> = each(&out_shape[2..], &window.strides);
+    let positions = places(&positions, &x.shape()[2..]);
+    let taps: Vec<Vec<usize>> = each(&filter.shape()[1..], &[&[1], &window.dilations[..]].concat());
+    let taps = places(&taps, &x.shape()[1..]);
     let filter = filter.as_standard_layout();
     let x = x.as_slice().expect("invariant: standard layout");
     let filter = filter.as_slice().expect("invariant: standard layout");
@@ -98,15 +98,4 @@ fn with_padding<'a>(x: &'a RingTensor, window: &Window) -> CowArray<'a, u64, IxD
     }
     let around = |pads: &[usize]| [&[0, 0], pads].concat();
     pad(x, &around(&window.pads_begin), &around(&window.pads_end), 0).into()
-}
-
-/// The flat offsets, in a tensor of shape `dims`, of the elements whose coordinates are multiples of `steps`, `counts` of them an axis.
-fn offsets(counts: &[usize], steps: &[usize], dims: &[usize]) -> Vec<usize> {
-    let mut offsets = vec![0];
-    for axis in 0..counts.len() {
-        let inner: usize = dims[axis + 1..].iter().product();
-        offsets =
-            offsets.iter().flat_map(|base| (0..counts[axis]).map(move |i| base + i * steps[axis] * inner)).collect();
-    }
-    offsets
 }

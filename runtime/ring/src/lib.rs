@@ -11,6 +11,7 @@
 mod arith;
 mod bits;
 mod conv;
+mod conv_transpose;
 mod encode;
 #[allow(unsafe_code)]
 mod kernel;
@@ -22,14 +23,15 @@ pub mod tensor;
 mod window;
 
 pub use arith::{
-    Share, add, add_assign, avg_pool, map, mul, neg, reduce, scale, scale_down_share, shift_left, shift_right, sub,
-    sub_assign, wrap, zip_with,
+    Share, add, add_assign, avg_pool, map, mul, neg, reduce, reduce_sum, scale, scale_down_share, shift_left,
+    shift_right, sub, sub_assign, wrap, zip_with,
 };
 pub use bits::{RingBits, RingBitsError};
 pub use conv::{ConvSpec, conv, conv_with};
+pub use conv_transpose::{ConvTransposeSpec, conv_transpose, conv_transpose_with};
 pub use encode::{EncodeError, decode, encode, encode_value};
 pub use kernel::Kernel;
-pub use matmul::{matmul, matmul_with};
+pub use matmul::{matmul, matmul_shape, matmul_with};
 pub use pack::{UnpackError, pack, packed_len, unpack};
 pub use window::{Window, WindowError, WindowIndices, window_fold, window_indices};
 

@@ -59,7 +59,7 @@ impl<'a> Operand<'a> {
     pub(crate) fn vector<'b>(&'b self, outer: usize, buffer: &'b mut Vec<u64>) -> &'b [u64] {
         let base = self.outer[outer];
         if self.is_row_like() {
-            return &self.data[base..][..self.depth.len()];
+            return &self.data[base + self.depth[0]..][..self.depth.len()];
         }
         buffer.clear();
         buffer.extend(self.depth.iter().map(|shift| self.data[base + shift]));
@@ -158,6 +158,15 @@ impl Packed {
     pub(crate) fn panels(&self) -> impl Iterator<Item = &[u64]> {
         self.panels.chunks(self.panel_len)
     }
+}
+
+/// The flat places, in a tensor of shape `dims`, of all combinations of coordinates; one list an axis.
+pub(crate) fn places(coordinates: &[Vec<usize>], dims: &[usize]) -> Vec<usize> {
+    let mut places = vec![0];
+    for (list, dim) in coordinates.iter().zip(dims) {
+        places = places.iter().flat_map(|base| list.iter().map(move |i| base * dim + i)).collect();
+    }
+    places
 }
 
 /// Whether a strictly increasing table counts up by ones.

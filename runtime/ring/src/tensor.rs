@@ -94,23 +94,6 @@ pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// The elements at `indices` along one axis, in this order, as numpy's `take`.
-///
-/// # Panics
-/// When there is no such axis, or an index leaves it.
-pub fn take<T: Copy>(x: &ArrayD<T>, axis: usize, indices: &[usize]) -> ArrayD<T> {
-    let (len, block) = (x.shape()[axis], x.shape()[axis + 1..].iter().product::<usize>());
-    let mut shape = x.shape().to_vec();
-    shape[axis] = indices.len();
-    let x = x.as_standard_layout();
-    let x = x.as_slice().expect("invariant: standard layout");
-    let mut out = Vec::with_capacity(shape.iter().product());
-    for row in x.chunks_exact((len * block).max(1)) {
-        indices.iter().for_each(|index| out.extend_from_slice(&row[index * block..][..block]));
-    }
-    from_vec(&shape, out)
-}
-
 /// The tensors of `parts` one after the other along `axis`.
 ///
 /// # Panics
@@ -132,6 +115,28 @@ pub fn concat<T: Copy + Send + Sync>(parts: &[&ArrayD<T>], axis: usize) -> Array
     for outer in 0..shape[..axis].iter().product() {
         for (values, row_len) in &rows {
             out.extend_from_slice(&values[outer * row_len..][..*row_len]);
+        }
+    }
+    from_vec(&shape, out)
+}
+
+/// Element i along `axis` of the result is element `indices[i]` of `x`; each may occur any number of times.
+///
+/// # Panics
+/// When `x` has no such axis, or an index lies outside it.
+pub fn take<T: Copy + Send + Sync>(x: &ArrayD<T>, axis: usize, indices: &[usize]) -> ArrayD<T> {
+    let mut shape = x.shape().to_vec();
+    let size = std::mem::replace(&mut shape[axis], indices.len());
+    assert!(indices.iter().all(|&i| i < size), "an index lies outside axis {axis} of size {size}");
+    let inner: usize = shape[axis + 1..].iter().product();
+    let x = x.as_standard_layout();
+    let x = x.as_slice().expect("invariant: standard layout");
+    let mut out = Vec::with_capacity(shape.iter().product());
+    for block in x.chunks((size * inner).max(1)) {
+        if inner == 1 {
+            out.extend(indices.iter().map(|&i| block[i]));
+        } else {
+            indices.iter().for_each(|&i| out.extend_from_slice(&block[i * inner..][..inner]));
         }
     }
     from_vec(&shape, out)
@@ -306,17 +311,27 @@ mod tests {
     }
 
     #[test]
-    fn take_repeats_and_reorders() {
-        let x = iota(&[2, 3, 2]);
-        let expected = vec![4, 5, 0, 1, 0, 1, 10, 11, 6, 7, 6, 7];
-        assert_eq!(take(&x, 1, &[2, 0, 0]), from_vec(&[2, 3, 2], expected));
-        assert_eq!(take(&x, 0, &[1]), from_vec(&[1, 3, 2], (6..12).collect()));
-    }
-
-    #[test]
     fn concat_joins_inner_axes() {
         let (a, b) = (iota(&[2, 1, 2]), iota(&[2, 2, 2]));
         assert_eq!(concat(&[&a, &b], 1), from_vec(&[2, 3, 2], vec![0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 6, 7]));
+    }
+
+    #[test]
+    fn take_repeats_and_reorders_along_any_axis() {
+        let x = iota(&[2, 3, 2]);
+        for axis in 0..3 {
+            for indices in [&[1, 0, 1, 1][..], &[0], &[]] {
+                let expected = x.select(ndarray::Axis(axis), indices);
+                assert_eq!(take(&x, axis, indices), expected);
+            }
+        }
+        assert_eq!(take(&iota(&[2, 3, 0]), 1, &[2, 2]).shape(), [2, 2, 0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "outside axis 1 of size 3")]
+    fn take_refuses_indices_that_are_not_there() {
+        take(&iota(&[2, 3]), 1, &[0, 3]);
     }
 
     #[test]

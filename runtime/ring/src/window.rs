@@ -49,6 +49,16 @@ pub enum WindowError {
         /// Elements from the first to the last tap.
         extent: usize,
     },
+    /// The pads cut all of a transposed convolution's result away.
+    #[error("pads of {cut} leave nothing of the {padded} places on spatial axis {axis}")]
+    AllCut {
+        /// The axis.
+        axis: usize,
+        /// Places of the result before the cut.
+        padded: usize,
+        /// Padding before and after.
+        cut: usize,
+    },
     /// The filter has other spatial dimensions than the window's kernel.
     #[error("the window's kernel is {window:?}, the filter's {filter:?}")]
     Kernel {
@@ -92,11 +102,13 @@ impl Window {
         self.kernel.iter().product()
     }
 
-    /// The spatial output dimensions for the spatial input dimensions `dims` (rounded down).
-    ///
-    /// # Errors
-    /// Lists of the wrong length, zeros, and a window that is larger than the padded input.
-    pub fn output_dims(&self, dims: &[usize]) -> Result<Vec<usize>, WindowError> {
+    /// Elements from the first to the last tap along `axis`.
+    pub(crate) fn extent(&self, axis: usize) -> usize {
+        (self.kernel[axis] - 1).saturating_mul(self.dilations[axis]).saturating_add(1)
+    }
+
+    /// Whether there is a window of this rank with these parameters.
+    pub(crate) fn check(&self, rank: usize) -> Result<(), WindowError> {
         let lists = [
             ("kernel", &self.kernel),
             ("strides", &self.strides),
@@ -105,8 +117,8 @@ impl Window {
             ("dilations", &self.dilations),
         ];
         for (parameter, list) in lists {
-            if list.len() != dims.len() {
-                return Err(WindowError::Rank { parameter, expected: dims.len(), found: list.len() });
+            if list.len() != rank {
+                return Err(WindowError::Rank { parameter, expected: rank, found: list.len() });
             }
         }
         for (parameter, list) in [lists[0], lists[1], lists[4]] {
@@ -114,9 +126,18 @@ impl Window {
                 return Err(WindowError::Zero { parameter, axis });
             }
         }
+        Ok(())
+    }
+
+    /// The spatial output dimensions for the spatial input dimensions `dims` (rounded down).
+    ///
+    /// # Errors
+    /// Lists of the wrong length, zeros, and a window that is larger than the padded input.
+    pub fn output_dims(&self, dims: &[usize]) -> Result<Vec<usize>, WindowError> {
+        self.check(dims.len())?;
         (0..dims.len())
             .map(|axis| {
-                let extent = (self.kernel[axis] - 1).saturating_mul(self.dilations[axis]).saturating_add(1);
+                let extent = self.extent(axis);
                 let padded = dims[axis].saturating_add(self.pads_begin[axis]).saturating_add(self.pads_end[axis]);
                 match padded.checked_sub(extent) {
                     Some(room) => Ok(room / self.strides[axis] + 1),

@@ -2,7 +2,11 @@
 
 use ndarray::ArrayD;
 use proptest::prelude::*;
-use treville_ring::{ConvSpec, Kernel, RingTensor, Window, conv, conv_with, matmul, matmul_with};
+use treville_ring::tensor::{broadcast_shape, broadcast_to};
+use treville_ring::{
+    ConvSpec, ConvTransposeSpec, Kernel, RingTensor, Window, conv, conv_transpose, conv_transpose_with, conv_with,
+    matmul, matmul_shape, matmul_with,
+};
 
 /// 0, 1, -1, the least and the greatest, powers of two and one less, and uniform values.
 fn element() -> impl Strategy<Value = u64> {
@@ -34,9 +38,18 @@ fn kernels() -> impl Iterator<Item = Kernel> {
 }
 
 fn matmul_by_definition(a: &RingTensor, b: &RingTensor) -> RingTensor {
-    let (m, k, n) = (a.shape()[0], a.shape()[1], b.shape()[1]);
-    ArrayD::from_shape_fn(vec![m, n], |at| {
-        (0..k).fold(0u64, |sum, l| sum.wrapping_add(a[[at[0], l]].wrapping_mul(b[[l, at[1]]])))
+    let (batch_a, &[m, k]) = a.shape().split_last_chunk().unwrap();
+    let (batch_b, &[_, n]) = b.shape().split_last_chunk().unwrap();
+    let batch = broadcast_shape(batch_a, batch_b).unwrap();
+    let (a, b) = (broadcast_to(a, &[&batch[..], &[m, k]].concat()), broadcast_to(b, &[&batch[..], &[k, n]].concat()));
+    let last = batch.len();
+    ArrayD::from_shape_fn([&batch[..], &[m, n]].concat(), |at| {
+        let (mut left, mut right) = (at.clone(), at.clone());
+        (0..k).fold(0u64, |sum, l| {
+            left[last + 1] = l;
+            right[last] = l;
+            sum.wrapping_add(a[left.clone()].wrapping_mul(b[right.clone()]))
+        })
     })
 }
 
@@ -56,6 +69,72 @@ fn conv_by_definition(x: &RingTensor, filter: &RingTensor, spec: &ConvSpec) -> R
         }
         sum
     })
+}
+
+/// Each element of x adds the filter, times itself, where it lies times the strides.
+fn conv_transpose_by_definition(x: &RingTensor, filter: &RingTensor, spec: &ConvTransposeSpec) -> RingTensor {
+    let window = &spec.window;
+    let shape = spec.output_shape(x.shape(), filter.shape()).unwrap();
+    let maps = filter.shape()[1];
+    let mut y = RingTensor::zeros(shape);
+    for (from, &value) in x.indexed_iter() {
+        let group = from[1] / (x.shape()[1] / spec.groups);
+        for (tap, &weight) in filter.index_axis(ndarray::Axis(0), from[1]).indexed_iter() {
+            let mut at = vec![from[0], group * maps + tap[0]];
+            for axis in 0..window.kernel.len() {
+                let place = from[axis + 2] * window.strides[axis] + tap[axis + 1] * window.dilations[axis];
+                at.push(place.wrapping_sub(window.pads_begin[axis]));
+            }
+            if let Some(sum) = y.get_mut(&at[..]) {
+                *sum = sum.wrapping_add(value.wrapping_mul(weight));
+            }
+        }
+    }
+    y
+}
+
+/// Batch dimensions that broadcast, up to three on each side.
+fn batches() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    (prop::collection::vec((1..4usize, any::<bool>(), any::<bool>()), 0..4), 0..4usize, any::<bool>()).prop_map(
+        |(dims, missing, of_a)| {
+            let side = |ones: fn(&(usize, bool, bool)) -> bool, missing: usize| -> Vec<usize> {
+                dims.iter().skip(missing).map(|dim| if ones(dim) { 1 } else { dim.0 }).collect()
+            };
+            let (missing_a, missing_b) = if of_a { (missing, 0) } else { (0, missing) };
+            (side(|dim| dim.1, missing_a), side(|dim| dim.2, missing_b))
+        },
+    )
+}
+
+fn stacks() -> impl Strategy<Value = (RingTensor, RingTensor)> {
+    (batches(), 0..9usize, 0..9usize, 0..9usize)
+        .prop_flat_map(|((a, b), m, k, n)| (tensor([&a[..], &[m, k]].concat()), tensor([&b[..], &[k, n]].concat())))
+}
+
+fn transposed_convolutions() -> impl Strategy<Value = (RingTensor, RingTensor, ConvTransposeSpec)> {
+    // Input, kernel, stride, pads, dilation, output padding; pads that cut everything are dropped.
+    let axis = (1..6usize, 1..5usize, 1..5usize, 0..4usize, 0..4usize, 1..4usize, 0..4usize).prop_map(
+        |(size, kernel, stride, begin, end, dilation, more)| {
+            let all = (size - 1) * stride + (kernel - 1) * dilation + 1 + more;
+            let fits = begin + end < all;
+            [size, kernel, stride, if fits { begin } else { 0 }, if fits { end } else { 0 }, dilation, more]
+        },
+    );
+    (1..3usize, 1..4usize, 1..4usize, 1..6usize, prop::collection::vec(axis, 0..4)).prop_flat_map(
+        |(n, groups, c, o, axes)| {
+            let list = |i: usize| axes.iter().map(|axis| axis[i]).collect::<Vec<_>>();
+            let window = Window {
+                kernel: list(1),
+                strides: list(2),
+                pads_begin: list(3),
+                pads_end: list(4),
+                dilations: list(5),
+            };
+            let x = tensor([vec![n, c * groups], list(0)].concat());
+            let filter = tensor([vec![c * groups, o], list(1)].concat());
+            (x, filter, Just(ConvTransposeSpec { window, groups, output_padding: list(6) }))
+        },
+    )
 }
 
 fn matrices() -> impl Strategy<Value = (RingTensor, RingTensor)> {
@@ -106,6 +185,24 @@ proptest! {
             prop_assert_eq!(&matmul_with(kernel, &a, &b), &expected, "{:?}", kernel);
         }
         prop_assert_eq!(matmul(&a, &b), expected);
+    }
+
+    #[test]
+    fn stacks_of_matrices_are_the_definition((a, b) in stacks()) {
+        let expected = matmul_by_definition(&a, &b);
+        prop_assert_eq!(matmul_shape(a.shape(), b.shape()).unwrap(), expected.shape());
+        for kernel in kernels() {
+            prop_assert_eq!(&matmul_with(kernel, &a, &b), &expected, "{:?}", kernel);
+        }
+    }
+
+    #[test]
+    fn conv_transpose_is_the_definition((x, filter, spec) in transposed_convolutions()) {
+        let expected = conv_transpose_by_definition(&x, &filter, &spec);
+        for kernel in kernels() {
+            prop_assert_eq!(&conv_transpose_with(kernel, &x, &filter, &spec), &expected, "{:?}", kernel);
+        }
+        prop_assert_eq!(conv_transpose(&x, &filter, &spec), expected);
     }
 
     #[test]
@@ -170,6 +267,35 @@ fn conv_of_the_usual_layers() {
 }
 
 #[test]
+fn conv_transpose_of_the_usual_layers() {
+    // input, filter, stride, pads, groups, output padding
+    let layers = [
+        (vec![1, 64, 9, 10], vec![64, 32, 2, 2], 2, 0, 1, 0),
+        (vec![2, 48, 7, 7], vec![48, 40, 4, 4], 2, 1, 1, 0),
+        (vec![1, 32, 8, 8], vec![32, 20, 3, 3], 2, 1, 1, 1),
+        (vec![1, 32, 14, 14], vec![32, 1, 3, 3], 1, 1, 32, 0),
+        (vec![1, 32, 6, 5, 7], vec![32, 16, 2, 2, 2], 2, 0, 1, 0),
+        (vec![1, 30, 50], vec![30, 9, 16], 8, 4, 2, 0),
+    ];
+    for (x, filter, stride, pad, groups, output_padding) in layers {
+        let rank = x.len() - 2;
+        let window = Window {
+            strides: vec![stride; rank],
+            pads_begin: vec![pad; rank],
+            pads_end: vec![pad; rank],
+            ..Window::dense(&filter[2..])
+        };
+        let spec = ConvTransposeSpec { window, groups, output_padding: vec![output_padding; rank] };
+        let (x, filter) = (noise(&x, 3), noise(&filter, 4));
+        let expected = conv_transpose_by_definition(&x, &filter, &spec);
+        for kernel in kernels() {
+            let y = conv_transpose_with(kernel, &x, &filter, &spec);
+            assert!(y == expected, "{:?} * {:?} with {kernel:?}", x.shape(), filter.shape());
+        }
+    }
+}
+
+#[test]
 fn operands_need_no_standard_layout() {
     let (a, b) = (noise(&[20, 30], 5), noise(&[40, 20], 6));
     let (a_t, b_t) = (a.clone().reversed_axes(), b.clone().reversed_axes());
@@ -178,6 +304,13 @@ fn operands_need_no_standard_layout() {
     let filter = noise(&[3, 4, 2, 2], 8);
     let spec = ConvSpec { window: Window::dense(&[2, 2]), groups: 1 };
     assert_eq!(conv(&swapped, &filter, &spec), conv_by_definition(&swapped, &filter, &spec));
+    let window = Window { strides: vec![2, 1], ..Window::dense(&[2, 2]) };
+    let spec = ConvTransposeSpec { window, groups: 2, output_padding: vec![0, 0] };
+    let filter = noise(&[2, 3, 2, 4], 8).permuted_axes(vec![3, 1, 2, 0]);
+    let expected = conv_transpose_by_definition(&swapped, &filter, &spec);
+    assert_eq!(conv_transpose(&swapped, &filter, &spec), expected);
+    let (a, b) = (noise(&[20, 30, 3], 5).reversed_axes(), noise(&[3, 40, 20], 6).permuted_axes(vec![0, 2, 1]));
+    assert_eq!(matmul(&a, &b), matmul_by_definition(&a, &b));
 }
 
 #[test]
@@ -199,5 +332,36 @@ fn convolution_shapes_are_checked() {
         (1, vec![1, 4, 1, 5], vec![6, 4, 2, 2]),
     ] {
         assert!(spec(groups).output_shape(&x, &filter).is_err(), "{groups} {x:?} {filter:?}");
+    }
+}
+
+#[test]
+fn matrix_shapes_broadcast() {
+    assert_eq!(matmul_shape(&[5, 1, 2, 3], &[4, 3, 7]), Some(vec![5, 4, 2, 7]));
+    assert_eq!(matmul_shape(&[2, 3], &[4, 3, 7]), Some(vec![4, 2, 7]));
+    for (a, b) in [(&[3][..], &[3, 2][..]), (&[2, 3], &[3]), (&[2, 3], &[4, 2]), (&[2, 2, 3], &[3, 3, 2])] {
+        assert_eq!(matmul_shape(a, b), None, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn transposed_convolution_shapes_are_checked() {
+    let spec = |groups, pad: usize, more: usize| ConvTransposeSpec {
+        window: Window { strides: vec![2], pads_begin: vec![pad], pads_end: vec![pad], ..Window::dense(&[3]) },
+        groups,
+        output_padding: vec![more],
+    };
+    assert_eq!(spec(2, 1, 1).output_shape(&[1, 4, 5], &[4, 3, 3]).unwrap(), [1, 6, 10]);
+    for (spec, x, filter) in [
+        (spec(3, 0, 0), vec![1, 4, 5], vec![4, 3, 3]),
+        (spec(0, 0, 0), vec![1, 4, 5], vec![4, 3, 3]),
+        (spec(1, 0, 0), vec![1, 4, 5], vec![3, 3, 3]),
+        (spec(1, 0, 0), vec![1, 4, 5], vec![4, 3, 2]),
+        (spec(1, 0, 0), vec![1, 4, 5, 5], vec![4, 3, 3]),
+        (spec(1, 6, 1), vec![1, 4, 5], vec![4, 3, 3]),
+        (spec(1, 0, 0), vec![1, 4, 0], vec![4, 3, 3]),
+        (ConvTransposeSpec { output_padding: vec![], ..spec(1, 0, 0) }, vec![1, 4, 5], vec![4, 3, 3]),
+    ] {
+        assert!(spec.output_shape(&x, &filter).is_err(), "{spec:?} {x:?} {filter:?}");
     }
 }
