@@ -14,7 +14,9 @@ mod dialect;
 mod evaluate;
 mod functions;
 pub mod ops;
+mod product;
 mod rules;
+mod taps;
 mod tensor;
 mod weights;
 

@@ -1,7 +1,7 @@
 //! The evaluator against definitions written out with loops, and its errors.
 
 use indexmap::IndexMap;
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Dimension};
 use proptest::prelude::*;
 use treville_hlil::{Elem, EvalError, Func, Hlil, Tensor, evaluate, evaluate_with};
 use treville_ir::{Attrs, FuncResult, attrs, table};
@@ -160,6 +160,36 @@ fn conv_by_definition(x: &ArrayD<f32>, w: &ArrayD<f32>, window: &Window, groups:
     result
 }
 
+/// The transposed convolution by its definition: each element of x adds the filter, times itself, to the result.
+fn conv_transpose_by_definition(
+    x: &ArrayD<f32>,
+    w: &ArrayD<f32>,
+    window: &Window,
+    groups: usize,
+    out: &[usize],
+) -> Vec<f64> {
+    let (per_group_in, per_group_out) = (w.shape()[0] / groups, w.shape()[1]);
+    let mut result = ArrayD::<f64>::zeros(out);
+    for (place, value) in x.indexed_iter() {
+        let (n, c) = (place[0], place[1]);
+        for o in 0..per_group_out {
+            for tap in ndarray::indices(&window.kernel[..]) {
+                let at = |axis: usize| {
+                    let padded = place[axis + 2] * window.strides[axis] + tap[axis] * window.dilations[axis];
+                    padded.checked_sub(window.pads_begin[axis])
+                };
+                let Some(coordinates) = (0..window.kernel.len()).map(at).collect::<Option<Vec<_>>>() else { continue };
+                let filter: Vec<usize> = [c, o].into_iter().chain((0..window.kernel.len()).map(|i| tap[i])).collect();
+                let target = [&[n, c / per_group_in * per_group_out + o], &coordinates[..]].concat();
+                if let Some(sum) = result.get_mut(&target[..]) {
+                    *sum += f64::from(*value) * f64::from(w[&filter[..]]);
+                }
+            }
+        }
+    }
+    result.into_iter().collect()
+}
+
 #[derive(Clone, Debug)]
 struct ConvCase {
     x: Vec<usize>,
@@ -214,6 +244,115 @@ proptest! {
         let y = eval("conv", conv_attrs(&case.window, case.groups), &[&x.clone().into(), &w.clone().into()]);
         let expected = conv_by_definition(&x, &w, &case.window, case.groups);
         prop_assert!(y.as_f32().unwrap().iter().map(|v| f64::from(*v)).eq(expected));
+    }
+}
+
+#[derive(Clone, Debug)]
+struct TransposeCase {
+    conv: ConvCase,
+    output_padding: Vec<usize>,
+    out: Vec<usize>,
+}
+
+fn transpose_case() -> impl Strategy<Value = TransposeCase> {
+    let axis = (1..6usize, 1..4usize, 1..4usize, 0..3usize, 0..3usize, 1..3usize, 0..3usize);
+    let channels = (1..3usize, 1..3usize, 1..3usize, 1..3usize);
+    (channels, prop::collection::vec(axis, 1..4)).prop_filter_map("something is left", |((n, c, o, groups), axes)| {
+        let out_dim = |&(size, kernel, stride, begin, end, dilation, extra): &(
+            usize,
+            usize,
+            usize,
+            usize,
+            usize,
+            usize,
+            usize,
+        )| {
+            ((size - 1) * stride + (kernel - 1) * dilation + 1 + extra).checked_sub(begin + end).filter(|d| *d > 0)
+        };
+        let dims: Vec<usize> = axes.iter().map(out_dim).collect::<Option<_>>()?;
+        let window = Window {
+            kernel: axes.iter().map(|a| a.1).collect(),
+            strides: axes.iter().map(|a| a.2).collect(),
+            pads_begin: axes.iter().map(|a| a.3).collect(),
+            pads_end: axes.iter().map(|a| a.4).collect(),
+            dilations: axes.iter().map(|a| a.5).collect(),
+        };
+        let x = [vec![n, c * groups], axes.iter().map(|a| a.0).collect()].concat();
+        let w = [vec![c * groups, o], window.kernel.clone()].concat();
+        let out = [vec![n, o * groups], dims].concat();
+        let output_padding = axes.iter().map(|a| a.6).collect();
+        Some(TransposeCase { conv: ConvCase { x, w, window, groups }, output_padding, out })
+    })
+}
+
+fn conv_transpose(case: &TransposeCase, x: &ArrayD<f32>, w: &ArrayD<f32>) -> Tensor {
+    let mut attrs = conv_attrs(&case.conv.window, case.conv.groups);
+    let extra: Vec<i64> = case.output_padding.iter().map(|v| *v as i64).collect();
+    attrs.insert("output_padding".into(), extra.into());
+    eval("conv_transpose", attrs, &[&x.clone().into(), &w.clone().into()])
+}
+
+/// Two shapes before the last two dimensions that broadcast.
+fn batches() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    let axis = (1..4usize, any::<bool>(), any::<bool>());
+    (prop::collection::vec(axis, 0..3), 0..3usize, 0..3usize).prop_map(|(axes, a_cut, b_cut)| {
+        let shape = |one: fn(&(usize, bool, bool)) -> bool, cut: usize| -> Vec<usize> {
+            axes.iter().skip(cut).map(|axis| if one(axis) { 1 } else { axis.0 }).collect()
+        };
+        (shape(|a| a.1, a_cut), shape(|a| a.2, b_cut))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn conv_transpose_is_its_definition(case in transpose_case()) {
+        let (x, w) = (sample(&case.conv.x, 1), sample(&case.conv.w, 4));
+        let y = conv_transpose(&case, &x, &w);
+        prop_assert_eq!(y.shape(), &case.out[..]);
+        let expected = conv_transpose_by_definition(&x, &w, &case.conv.window, case.conv.groups, &case.out);
+        prop_assert!(y.as_f32().unwrap().iter().map(|v| f64::from(*v)).eq(expected));
+    }
+
+    #[test]
+    fn matmul_is_its_definition((a, b) in batches(), m in 1..7usize, k in 1..9usize, n in 1..7usize) {
+        let (a, b) = (sample(&[&a[..], &[m, k]].concat(), 1), sample(&[&b[..], &[k, n]].concat(), 4));
+        let y = eval("matmul", Attrs::new(), &[&a.clone().into(), &b.clone().into()]);
+        let y = y.as_f32().unwrap();
+        let batch = &y.shape()[..y.ndim() - 2];
+        let (a, b) = (a.broadcast([batch, &[m, k]].concat()).unwrap(), b.broadcast([batch, &[k, n]].concat()).unwrap());
+        for (place, value) in y.indexed_iter() {
+            let (own, i, j) = (&place.slice()[..batch.len()], place[batch.len()], place[batch.len() + 1]);
+            let term = |l: usize| a[&[own, &[i, l][..]].concat()[..]] * b[&[own, &[l, j][..]].concat()[..]];
+            let sum: f32 = (0..k).map(term).sum();
+            prop_assert_eq!(*value, sum);
+        }
+    }
+}
+
+#[test]
+fn conv_transpose_over_several_tiles_is_its_definition() {
+    let conv = ConvCase { x: vec![1, 3, 40, 60], w: vec![3, 20, 2, 2], window: Window::dense(&[2, 2]), groups: 1 };
+    let mut case = TransposeCase { conv, output_padding: vec![0, 1], out: vec![1, 20, 80, 121] };
+    case.conv.window.strides = vec![2, 2];
+    let (x, w) = (sample(&case.conv.x, 3), sample(&case.conv.w, 5));
+    let expected = conv_transpose_by_definition(&x, &w, &case.conv.window, 1, &case.out);
+    assert!(conv_transpose(&case, &x, &w).as_f32().unwrap().iter().map(|v| f64::from(*v)).eq(expected));
+}
+
+#[test]
+fn matmul_over_several_blocks_is_its_definition() {
+    for [m, k, n] in [[600, 20, 3], [3, 20, 600], [600, 5, 300], [1, 300, 1]] {
+        let (a, b) = (sample(&[m, k], 1), sample(&[k, n], 4));
+        let y = eval("matmul", Attrs::new(), &[&a.clone().into(), &b.clone().into()]);
+        for (place, value) in y.as_f32().unwrap().indexed_iter() {
+            assert_eq!(
+                *value,
+                (0..k).map(|l| a[[place[0], l]] * b[[l, place[1]]]).sum::<f32>(),
+                "{m} {k} {n} {place:?}"
+            );
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! `conv`: convolution over the spatial dimensions.
 
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 use treville_ir::{AttrDef, AttrKind, OpDef, OperandDef, Violation};
 use treville_ring::{Window, tensor::from_vec};
 
+use crate::product::{columns, matrix, product, rows};
 use crate::rules::{self, Types, View};
+use crate::taps::Taps;
 use crate::{Hlil, Scalar, Tensor};
 
 /// The table entry.
@@ -84,8 +86,8 @@ fn infer(view: &View<'_>) -> Types {
     rules::result(view, shape, Scalar::F32)
 }
 
-/// Positions of the result that one matrix product computes.
-const TILE: usize = 1024;
+/// Elements that one tile's columns hold at most, so that they stay in the cache.
+const TILE_ELEMENTS: usize = 1 << 18;
 
 /// im2col, tile by tile, and a matrix product for each tile.
 fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
@@ -96,94 +98,35 @@ fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
     let (n_in, plane_in) = (w.shape()[1], x.shape()[2..].iter().product::<usize>());
     let depth = n_in * spec.window.taps();
     let taps = Taps::new(&spec.window, &x.shape()[2..], &out_shape[2..]);
+    let is_pointwise = spec.window == Window::dense(&vec![1; out_shape.len() - 2]);
+    let tile_len = (TILE_ELEMENTS / depth).clamp(64, 4096);
     let (x, w) = (x.as_standard_layout(), w.as_standard_layout());
-    let x = x.as_slice().expect("invariant: standard layout");
-    let w = ArrayView2::from_shape((out_shape[1], depth), w.as_slice().expect("invariant: standard layout"));
-    let w = w.expect("invariant: the filter has this many elements");
+    let x = x.as_slice().expect(STANDARD);
+    let w = matrix(out_shape[1], depth, w.as_slice().expect(STANDARD));
 
     let mut out = vec![0.0; out_shape.iter().product()];
     // One chunk of the result is one group of one sample; within it, tiles of positions are independent.
     out.par_chunks_mut(n_out * plane_out).enumerate().for_each(|(chunk, out)| {
         let x = &x[chunk * n_in * plane_in..][..n_in * plane_in];
         let group = chunk % spec.groups;
-        let filters = w.slice_axis(Axis(0), Slice::from(group * n_out..(group + 1) * n_out));
-        let tiles: Vec<_> = (0..plane_out.div_ceil(TILE))
-            .into_par_iter()
-            .map(|tile| {
-                let positions = tile * TILE..((tile + 1) * TILE).min(plane_out);
-                let mut columns = Array2::zeros((depth, positions.len()));
-                let rows = columns.as_slice_mut().expect("invariant: standard layout").chunks_mut(positions.len());
-                for (row_idx, row) in rows.enumerate() {
-                    let (channel, tap) = (row_idx / taps.count, row_idx % taps.count);
-                    taps.gather(tap, positions.start, &x[channel * plane_in..][..plane_in], row);
-                }
-                (positions, filters.dot(&columns))
-            })
-            .collect();
-        for (positions, values) in tiles {
-            for (plane, row) in out.chunks_mut(plane_out).zip(values.rows()) {
-                row.iter().zip(&mut plane[positions.clone()]).for_each(|(v, place)| *place = *v);
+        let filters = rows(w, group * n_out..(group + 1) * n_out);
+        let mut out = ArrayViewMut2::from_shape((n_out, plane_out), out).expect("invariant: the chunk's size");
+        let tiles = out.axis_chunks_iter_mut(Axis(1), tile_len).into_par_iter().enumerate();
+        tiles.for_each(|(tile, out)| {
+            let start = tile * tile_len;
+            if is_pointwise {
+                return product(filters, columns(matrix(n_in, plane_in, x), start..start + out.ncols()), out);
             }
-        }
+            let mut under_taps = Array2::zeros((depth, out.ncols()));
+            let elements = under_taps.as_slice_mut().expect(STANDARD);
+            for (row_idx, row) in elements.chunks_mut(out.ncols()).enumerate() {
+                let (channel, tap) = (row_idx / taps.count, row_idx % taps.count);
+                taps.gather(tap, start, &x[channel * plane_in..][..plane_in], row);
+            }
+            product(filters, under_taps.view(), out);
+        });
     });
     Tensor::F32(from_vec(out_shape, out))
 }
 
-/// Which input element lies under each tap of the window at each position, axis by axis.
-struct Taps {
-    /// Number of taps.
-    count: usize,
-    axes: Vec<TapAxis>,
-}
-
-struct TapAxis {
-    kernel: usize,
-    out: usize,
-    /// The input's stride along this axis.
-    stride: usize,
-    /// The input coordinate by (tap, position); `None` in the padding.
-    coordinates: Vec<Option<usize>>,
-}
-
-impl Taps {
-    fn new(window: &Window, dims: &[usize], out: &[usize]) -> Self {
-        let axis = |axis: usize| {
-            let coordinate = |tap: usize, position: usize| {
-                let padded = position * window.strides[axis] + tap * window.dilations[axis];
-                padded.checked_sub(window.pads_begin[axis]).filter(|c| *c < dims[axis])
-            };
-            let kernel = window.kernel[axis];
-            let coordinates = (0..kernel).flat_map(|tap| (0..out[axis]).map(move |p| coordinate(tap, p))).collect();
-            TapAxis { kernel, out: out[axis], stride: dims[axis + 1..].iter().product(), coordinates }
-        };
-        Self { count: window.taps(), axes: (0..dims.len()).map(axis).collect() }
-    }
-
-    /// Writes the plane's elements under one tap, for consecutive positions from `start`, zero in the padding.
-    fn gather(&self, tap: usize, start: usize, plane: &[f32], row: &mut [f32]) {
-        let (last, outer) = self.axes.split_last().expect("invariant: there is a spatial dimension");
-        let line = &last.coordinates[tap % last.kernel * last.out..][..last.out];
-        let (mut position, mut written) = (start, 0);
-        while written < row.len() {
-            let column = position % last.out;
-            let length = (last.out - column).min(row.len() - written);
-            if let Some(base) = Self::base(outer, tap / last.kernel, position / last.out) {
-                let places = row[written..written + length].iter_mut().zip(&line[column..]);
-                places.for_each(|(place, c)| *place = c.map_or(0.0, |c| plane[base + c]));
-            }
-            written += length;
-            position += length;
-        }
-    }
-
-    /// The offset of a line of the input, by tap and position along the outer axes.
-    fn base(outer: &[TapAxis], mut tap: usize, mut position: usize) -> Option<usize> {
-        let mut base = 0;
-        for axis in outer.iter().rev() {
-            base += axis.stride * axis.coordinates[tap % axis.kernel * axis.out + position % axis.out]?;
-            tap /= axis.kernel;
-            position /= axis.out;
-        }
-        Some(base)
-    }
-}
+const STANDARD: &str = "invariant: standard layout";

@@ -6,6 +6,7 @@ treville_ir::ops! {
     Hlil;
     constant,
     conv,
+    conv_transpose,
     matmul,
     add,
     sub,
