@@ -8,7 +8,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const TIERS: &[&[&str]] = &[
     &["treville-ring", "treville-ir"],
     &["treville-prg", "treville-net", "treville-hlil", "treville-llil"],
-    &["treville-protocol"],
+    &["treville-protocol", "treville-frontend-common"],
     &["treville-frontend-tensorflow", "treville-passes", "treville-codegen"],
     &["treville-cleartext", "treville-porthos", "treville-party"],
     &["treville-driver"],
@@ -26,6 +26,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("treville-net", COMPILER),
     ("treville-protocol", COMPILER),
     // Front ends know HLIL only, codegen LLIL only.
+    ("treville-frontend-common", &["treville-llil", "treville-protocol", "treville-net", "treville-prg"]),
     ("treville-frontend-tensorflow", &["treville-llil", "treville-protocol", "treville-net", "treville-prg"]),
     ("treville-codegen", &["treville-hlil", "treville-protocol", "treville-net", "treville-prg"]),
     ("treville-passes", &["treville-net", "treville-prg"]),
@@ -35,6 +36,7 @@ const COMPILER: &[&str] = &[
     "treville-ir",
     "treville-hlil",
     "treville-llil",
+    "treville-frontend-common",
     "treville-frontend-tensorflow",
     "treville-passes",
     "treville-codegen",

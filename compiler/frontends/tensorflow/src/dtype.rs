@@ -1,6 +1,7 @@
 //! TensorFlow's data types: their numbers, their names, and which of them we can compute with.
 
 use std::fmt;
+use treville_frontend_common::NumType;
 
 /// A data type by its number in `types.proto`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -63,6 +64,13 @@ impl DType {
             Self::INT64 => (i64::MIN, i64::MAX),
             _ => return None,
         })
+    }
+
+    /// What the importer's core knows of the type, if it is one of numbers that we compute with.
+    pub(crate) fn number(self) -> Option<NumType> {
+        let (_, name) = NAMES.iter().find(|(number, _)| *number == self.0)?;
+        let range = self.int_range();
+        (self.is_float() || range.is_some()).then_some(NumType { name, range, is_f32: self == Self::FLOAT })
     }
 
     /// Bytes of an element, for the types that we can read.

@@ -1,9 +1,9 @@
 //! TensorFlow GraphDef, text and binary, and SavedModel directories to HLIL.
 //!
 //! A file is read by [`text`] or [`binary`] into the messages of [`proto`]; both readers yield equal graphs for two dumps of
-//! one model. [`import`] resolves names, orders the nodes, and hands each to the importer of its op (`ops/`: one function and
-//! one line in a table). Every problem of a graph is reported in one run, by node name, and nothing that is not understood is
-//! imported: not an op, not an attribute, not a data type.
+//! one model. [`import`] resolves names and hands each node to the importer of its op (`ops/`: one function and one line in a
+//! table); what is not TensorFlow's own is done by `treville-frontend-common`. Every problem of a graph is reported in one
+//! run, by node name, and nothing that is not understood is imported: not an op, not an attribute, not a data type.
 //!
 //! What the file does not say, [`Options`] does. By default placeholders are inputs of the party `client`, which also learns
 //! the results; constants are weights of `server`, unless they are integers or have a single element: these are public.
@@ -19,29 +19,22 @@ pub mod binary;
 pub mod dtype;
 mod functions;
 mod graph;
-mod import;
+mod model;
 mod node;
 mod ops;
-mod options;
 mod outputs;
-mod problem;
 pub mod proto;
 mod saved_model;
-mod sizes;
-mod source;
 pub mod tensor;
 pub mod text;
-mod value;
 
-pub use options::Options;
 pub use saved_model::Read;
-pub use sizes::Sizes;
+pub use treville_frontend_common::{ImportError, Imported, OpCount, Options, Sizes};
 
 use functions::Flat;
-use graph::Graph;
-use std::collections::BTreeMap;
-use treville_hlil::{Hlil, Weights};
-use treville_ir::{Diagnostic, Func, Listing};
+use model::Model;
+use treville_frontend_common::{Model as _, Parts};
+use treville_ir::{Diagnostic, Listing};
 
 /// How a GraphDef is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,39 +53,6 @@ impl Format {
         let text = std::str::from_utf8(head).map_or_else(|e| e.error_len().is_none(), |_| true);
         if text && !head.iter().any(is_control) { Self::Text } else { Self::Binary }
     }
-}
-
-/// An imported model.
-pub struct Imported {
-    /// The function `main`: inputs and weights by name and owner, results by name and receiver.
-    pub func: Func<Hlil>,
-    /// The values of the arguments that are weights.
-    pub weights: Weights,
-    /// What the user should know, though nothing is wrong.
-    pub notes: Vec<Diagnostic>,
-    /// One line for each node of the graph, in the file's order.
-    pub listing: Listing,
-}
-
-/// Why a model cannot be imported: all the problems of a run.
-#[derive(Debug, thiserror::Error)]
-#[error("the model cannot be imported: {}", .diagnostics.first().map_or_else(String::new, ToString::to_string))]
-pub struct ImportError {
-    /// The problems, about in the order in which the nodes are computed.
-    pub diagnostics: Vec<Diagnostic>,
-    /// What the labels point into.
-    pub listing: Listing,
-}
-
-/// How many nodes of a kind a graph has among those that its outputs need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpCount {
-    /// TensorFlow's name of the op.
-    pub op: String,
-    /// The number of nodes.
-    pub nodes: usize,
-    /// Whether [`import`] knows the op. A node may still be refused for its attributes.
-    pub supported: bool,
 }
 
 /// Imports a model.
@@ -118,9 +78,10 @@ pub fn import_saved_model(read: Read<'_>, options: &Options) -> Result<Imported,
     import_graph(read_saved_model(read, options)?, options)
 }
 
-fn import_graph((graph, listing): (Graph, Listing), options: &Options) -> Result<Imported, ImportError> {
-    match import::import(&graph, options) {
-        Ok(import::Parts { func, weights, notes }) => Ok(Imported { func, weights, notes, listing }),
+fn import_graph((model, listing): (Model, Listing), options: &Options) -> Result<Imported, ImportError> {
+    let outputs = outputs::find_outputs(model.graph(), options);
+    match treville_frontend_common::import(&model, outputs, options) {
+        Ok(Parts { func, weights, notes }) => Ok(Imported { func, weights, notes, listing }),
         Err(diagnostics) => Err(ImportError { diagnostics, listing }),
     }
 }
@@ -141,20 +102,14 @@ pub fn coverage_saved_model(read: Read<'_>, options: &Options) -> Result<Vec<OpC
     count(read_saved_model(read, options)?, options)
 }
 
-fn count((graph, listing): (Graph, Listing), options: &Options) -> Result<Vec<OpCount>, ImportError> {
-    let live = match outputs::live_nodes(&graph, options) {
-        Ok(live) => live,
-        Err(diagnostic) => return Err(ImportError { diagnostics: vec![*diagnostic], listing }),
-    };
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for node in live {
-        *counts.entry(&graph.nodes[node].op).or_default() += 1;
+fn count((model, listing): (Model, Listing), options: &Options) -> Result<Vec<OpCount>, ImportError> {
+    match outputs::find_outputs(model.graph(), options) {
+        Ok(outputs) => Ok(treville_frontend_common::coverage(&model, &outputs)),
+        Err(diagnostic) => Err(ImportError { diagnostics: vec![*diagnostic], listing }),
     }
-    let count = |(op, nodes): (&str, usize)| OpCount { op: op.to_owned(), nodes, supported: ops::find(op).is_some() };
-    Ok(counts.into_iter().map(count).collect())
 }
 
-fn read(bytes: &[u8], format: Format, file: &str) -> Result<(Graph, Listing), ImportError> {
+fn read(bytes: &[u8], format: Format, file: &str) -> Result<(Model, Listing), ImportError> {
     let fail = |diagnostic: Diagnostic, listing| ImportError { diagnostics: vec![diagnostic], listing };
     let def = match format {
         Format::Binary => {
@@ -174,20 +129,20 @@ fn read(bytes: &[u8], format: Format, file: &str) -> Result<(Graph, Listing), Im
     if def.node.is_empty() || !def.node.iter().all(is_node) {
         let why = if def.node.is_empty() { "it has no nodes" } else { "some of its nodes have no name or no op" };
         let diagnostic = Diagnostic::error("E0101", format!("the file is not a TensorFlow graph: {why}"));
-        return Err(fail(diagnostic.with_help(NOT_A_GRAPH), Graph::listing(file, &def.node)));
+        return Err(fail(diagnostic.with_help(NOT_A_GRAPH), graph::listing(file, &def.node)));
     }
     let flat = functions::inline(def);
     resolve(flat.map_err(|diagnostics| ImportError { diagnostics, listing: Listing::new(file) })?, file)
 }
 
-fn read_saved_model(read: Read<'_>, options: &Options) -> Result<(Graph, Listing), ImportError> {
+fn read_saved_model(read: Read<'_>, options: &Options) -> Result<(Model, Listing), ImportError> {
     resolve(saved_model::flatten(read, options)?, &options.file)
 }
 
-fn resolve(flat: Flat, file: &str) -> Result<(Graph, Listing), ImportError> {
-    let listing = Graph::listing(file, &flat.nodes);
-    match Graph::new(flat) {
-        Ok(graph) => Ok((graph, listing)),
+fn resolve(flat: Flat, file: &str) -> Result<(Model, Listing), ImportError> {
+    let listing = graph::listing(file, &flat.nodes);
+    match Model::new(flat) {
+        Ok(model) => Ok((model, listing)),
         Err(diagnostics) => Err(ImportError { diagnostics, listing }),
     }
 }

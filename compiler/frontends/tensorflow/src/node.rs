@@ -1,101 +1,63 @@
 //! What an op's importer sees: one node with its inputs and attributes, and the function under construction.
 
 use crate::dtype::DType;
-use crate::graph::{self, Graph};
-use crate::import::Importer;
-use crate::problem::{Problem, Result};
-use crate::proto::{NodeDef, Value};
-use crate::value::{Constant, Val};
-use std::rc::Rc;
+use crate::graph;
+use crate::proto::{NodeDef, TensorProto, Value};
+use crate::tensor::{self, TensorError};
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+use treville_frontend_common::{self as common, Result, Val};
 use treville_hlil::Tensor;
-use treville_ir::{Attrs, Diagnostic, ValueId};
 
 /// A node under import.
-pub(crate) struct Node<'a, 'g> {
-    importer: &'a mut Importer<'g>,
-    idx: usize,
-    def: &'g NodeDef,
-    inputs: Vec<Val>,
+pub(crate) struct Node<'a, 'm> {
+    base: common::Node<'a, 'm>,
+    def: &'m NodeDef,
+    repeated: &'m Cell<usize>,
 }
 
-impl<'a, 'g> Node<'a, 'g> {
-    pub(crate) fn new(importer: &'a mut Importer<'g>, graph: &'g Graph, idx: usize, inputs: Vec<Val>) -> Self {
-        Self { importer, idx, def: &graph.nodes[idx], inputs }
+impl<'a, 'm> Deref for Node<'a, 'm> {
+    type Target = common::Node<'a, 'm>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.base
+    }
+}
+
+impl DerefMut for Node<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.base
+    }
+}
+
+impl<'a, 'm> Node<'a, 'm> {
+    pub(crate) fn new(base: common::Node<'a, 'm>, def: &'m NodeDef, repeated: &'m Cell<usize>) -> Self {
+        Self { base, def, repeated }
     }
 
-    pub(crate) fn name(&self) -> &'g str {
-        &self.def.name
+    pub(crate) fn def(&self) -> &'m NodeDef {
+        self.def
     }
 
-    pub(crate) fn idx(&self) -> usize {
-        self.idx
+    /// The values of a tensor in the file.
+    pub(crate) fn decode(&self, proto: &TensorProto) -> std::result::Result<Tensor, TensorError> {
+        let mut repeated = self.repeated.get();
+        let values = tensor::decode(proto, &mut repeated);
+        self.repeated.set(repeated);
+        values
     }
 
-    pub(crate) fn importer(&mut self) -> &mut Importer<'g> {
-        self.importer
-    }
-
-    // Inputs.
-
-    /// Checks the number of inputs.
-    pub(crate) fn expect_inputs(&self, n: usize) -> Result<()> {
-        if self.inputs.len() == n {
-            return Ok(());
+    /// A public constant under this node's name.
+    pub(crate) fn constant(&self, dtype: DType, values: Tensor) -> Result<Val> {
+        match dtype.number() {
+            Some(dtype) => self.public_constant(dtype, values),
+            None => Err(self.invalid(format!("{dtype} is no type of numbers"))),
         }
-        Err(self.invalid(format!("it takes {n} inputs and has {}", self.inputs.len())))
-    }
-
-    pub(crate) fn n_inputs(&self) -> usize {
-        self.inputs.len()
-    }
-
-    /// Input `i`, whatever it is.
-    pub(crate) fn input(&self, i: usize) -> Result<&Val> {
-        match self.inputs.get(i) {
-            Some(Val::Unknown) => Err(Problem::Unknown),
-            Some(val) => Ok(val),
-            None => Err(self.invalid(format!("its input {i} is missing"))),
-        }
-    }
-
-    /// Input `i` as a value of the function; a constant becomes one.
-    pub(crate) fn data(&mut self, i: usize) -> Result<ValueId> {
-        let val = self.input(i)?.clone();
-        self.importer.data(&val, self.name())
-    }
-
-    /// The dimensions of input `i`.
-    pub(crate) fn shape(&self, i: usize) -> Result<Vec<usize>> {
-        let val = self.input(i)?;
-        Ok(self.importer.shape(val).unwrap_or_default())
-    }
-
-    /// Input `i` if it is a constant that everyone may know.
-    pub(crate) fn public(&self, i: usize) -> Result<Option<Rc<Constant>>> {
-        match self.input(i)? {
-            Val::Const(c) if c.public => Ok(Some(c.clone())),
-            _ => Ok(None),
-        }
-    }
-
-    /// Input `i` as a public constant of integers, which is called `what` in the diagnostic if it is none.
-    pub(crate) fn ints(&self, i: usize, what: &str) -> Result<Vec<i64>> {
-        if let Some(constant) = self.public(i)?
-            && let Tensor::I64(values) = &constant.values
-        {
-            return Ok(values.iter().copied().collect());
-        }
-        let why = format!("its {what} (input {i}) must be a constant of integers that everyone may know");
-        let help = match self.input(i)? {
-            Val::Const(c) => format!("`{}` is no public constant of integers", c.name),
-            _ => format!("export the model with fixed shapes, so that the {what} is a constant"),
-        };
-        Err(self.problem("E0118", why, help))
     }
 
     // Attributes.
 
-    fn attr(&self, name: &str) -> Option<&'g Value> {
+    fn attr(&self, name: &str) -> Option<&'m Value> {
         self.def.attr.get(name).and_then(|v| v.value.as_ref())
     }
 
@@ -104,7 +66,7 @@ impl<'a, 'g> Node<'a, 'g> {
         name: &str,
         wanted: &str,
         default: Option<T>,
-        get: impl Fn(&'g Value) -> Option<T>,
+        get: impl Fn(&'m Value) -> Option<T>,
     ) -> Result<T> {
         match (self.attr(name), default) {
             (Some(value), _) => {
@@ -136,14 +98,14 @@ impl<'a, 'g> Node<'a, 'g> {
     }
 
     /// A string attribute.
-    pub(crate) fn text(&self, name: &str, default: Option<&'static str>) -> Result<&'g str> {
-        let get = |v: &'g Value| if let Value::S(s) = v { std::str::from_utf8(s).ok() } else { None };
+    pub(crate) fn text(&self, name: &str, default: Option<&'static str>) -> Result<&'m str> {
+        let get = |v: &'m Value| if let Value::S(s) = v { std::str::from_utf8(s).ok() } else { None };
         self.attr_as(name, "a string", default, get)
     }
 
     /// A list of integers.
     pub(crate) fn list(&self, name: &str, default: Option<&[i64]>) -> Result<Vec<i64>> {
-        let get = |v: &'g Value| match v {
+        let get = |v: &'m Value| match v {
             Value::List(l) => Some(l.i.clone()),
             _ => None,
         };
@@ -153,66 +115,5 @@ impl<'a, 'g> Node<'a, 'g> {
     /// The attribute's value as text.
     pub(crate) fn show_attr(&self, name: &str) -> String {
         self.def.attr.get(name).map_or_else(|| "absent".to_owned(), graph::show)
-    }
-
-    pub(crate) fn def(&self) -> &'g NodeDef {
-        self.def
-    }
-
-    // Results.
-
-    /// Appends an op to the function.
-    pub(crate) fn emit(&mut self, mnemonic: &str, operands: &[ValueId], attrs: Attrs) -> Result<ValueId> {
-        let name = self.name();
-        match self.importer.func.push(mnemonic, operands, attrs, name) {
-            Ok(results) if results.len() == 1 => Ok(results[0]),
-            Ok(_) => Err(self.invalid(format!("`{mnemonic}` does not have one result"))),
-            Err(mut diagnostic) => {
-                // The kernel says what does not fit; here is what the model's author knows it by.
-                diagnostic.labels.clear();
-                let message = std::mem::take(&mut diagnostic.message);
-                diagnostic.message = format!("{} `{name}` does not fit its inputs: {message}", self.def.op);
-                diagnostic
-                    .help
-                    .get_or_insert_with(|| "check the shapes of its inputs, and those given for the model".to_owned());
-                Err(self.locate(diagnostic).into())
-            }
-        }
-    }
-
-    /// A public constant under this node's name.
-    pub(crate) fn constant(&self, dtype: DType, values: Tensor) -> Result<Val> {
-        if let (Tensor::I64(values), Some((low, high))) = (&values, dtype.int_range())
-            && let Some(v) = values.iter().find(|v| !(low..=high).contains(*v))
-        {
-            return Err(self.invalid(format!("its value {v} does not fit {dtype}")));
-        }
-        Ok(Val::Const(Rc::new(Constant { name: self.name().to_owned(), dtype, values, public: true })))
-    }
-
-    // Problems.
-
-    /// A node that is no valid TensorFlow: a broken file.
-    pub(crate) fn invalid(&self, why: impl Into<String>) -> Problem {
-        self.problem("E0117", why, "the file is damaged, or written for another version of TensorFlow")
-    }
-
-    /// A setting that we do not support.
-    pub(crate) fn unsupported(&self, why: impl Into<String>, help: impl Into<String>) -> Problem {
-        self.problem("E0111", why, help)
-    }
-
-    /// A diagnostic about this node: its name, op and input shapes, why, and what to do.
-    pub(crate) fn problem(&self, code: &'static str, why: impl Into<String>, help: impl Into<String>) -> Problem {
-        let message = format!("{} `{}`: {}", self.def.op, self.def.name, why.into());
-        self.locate(Diagnostic::error(code, message).with_help(help)).into()
-    }
-
-    fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
-        let located = diagnostic.at_node(self.name(), "this node");
-        match self.importer.show_inputs(self.idx, &self.inputs) {
-            Some(inputs) => located.with_note(inputs),
-            None => located,
-        }
     }
 }

@@ -2,9 +2,8 @@
 
 use crate::node::Node;
 use crate::ops::spatial::Layout;
-use crate::problem::Result;
-use crate::value::{Constant, Val};
 use ndarray::ArrayD;
+use treville_frontend_common::{Constant, Result, Val};
 use treville_hlil::Tensor;
 use treville_ir::{ValueId, attrs};
 
@@ -130,7 +129,7 @@ fn fold_integers(
     let dims = if x.ndim().max(y.ndim()) == 0 { vec![] } else { vec![n] };
     let values =
         ArrayD::from_shape_vec(dims, values).map_err(|_| node.invalid("the shapes of its inputs do not match"))?;
-    node.constant(like.dtype, Tensor::I64(values))
+    node.public_constant(like.dtype, Tensor::I64(values))
 }
 
 const MAX_FOLDED: usize = 1 << 16;

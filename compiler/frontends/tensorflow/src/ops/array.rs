@@ -2,9 +2,8 @@
 
 use crate::dtype::DType;
 use crate::node::Node;
-use crate::problem::Result;
-use crate::value::Val;
 use ndarray::{ArrayD, IxDyn};
+use treville_frontend_common::{Result, Val};
 use treville_hlil::Tensor;
 use treville_ir::attrs;
 
@@ -70,7 +69,7 @@ pub(super) fn with_shape(node: &mut Node<'_, '_>, dims: Vec<usize>) -> Result<Va
         && let Tensor::I64(values) = &constant.values
     {
         let values = values.to_shape(IxDyn(&dims)).map_err(|_| node.invalid("its shape does not match"))?.into_owned();
-        return node.constant(constant.dtype, Tensor::I64(values));
+        return node.public_constant(constant.dtype, Tensor::I64(values));
     }
     let x = node.data(0)?;
     let shape: Vec<i64> = dims.iter().map(|&d| d as i64).collect();
@@ -118,7 +117,7 @@ pub(super) fn cast(node: &mut Node<'_, '_>) -> Result<Val> {
         return Err(node.unsupported(why, "cast inputs before they are given to the model"));
     };
     // Integers are public. What floats become integers is no weight but a shape, unless the user says otherwise.
-    let may_be_public = constant.public || to.is_int() && node.importer().may_disclose(&constant.name);
+    let may_be_public = constant.public || to.is_int() && node.may_disclose(&constant.name);
     if !may_be_public {
         let why = format!("it casts {from} to {to}, and its input is secret");
         return Err(
@@ -126,7 +125,7 @@ pub(super) fn cast(node: &mut Node<'_, '_>) -> Result<Val> {
         );
     }
     if from.is_float() || constant.shape().iter().product::<usize>() > 1 && to.is_float() {
-        node.importer().disclose(&constant.name);
+        node.disclose(&constant.name);
     }
     let values = match &constant.values {
         Tensor::I64(a) if to.is_float() => Tensor::F32(a.mapv(|v| v as f32)),

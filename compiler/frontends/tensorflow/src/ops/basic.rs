@@ -1,9 +1,11 @@
 //! Inputs, constants, and nodes that change nothing.
 
 use crate::dtype::DType;
+use crate::model::{declared_shape, dims};
 use crate::node::Node;
-use crate::problem::Result;
-use crate::value::Val;
+use crate::proto::Value;
+use treville_frontend_common::{Result, Val};
+use treville_ir::Diagnostic;
 
 /// `Placeholder`: an input.
 pub(super) fn placeholder(node: &mut Node<'_, '_>) -> Result<Val> {
@@ -15,21 +17,37 @@ pub(super) fn placeholder(node: &mut Node<'_, '_>) -> Result<Val> {
             "freeze the graph",
         ));
     }
-    if !dtype.is_float() && !dtype.is_int() {
+    let Some(number) = dtype.number() else {
         return Err(node.problem(
             "E0113",
             format!("its type {dtype} is not supported"),
             "inputs are floats or integers",
         ));
-    }
-    let def = node.def();
-    node.importer().placeholder(def, dtype)
+    };
+    // Old versions write an unknown shape as one without dimensions, which a given shape may therefore overrule.
+    let declared = declared_shape(node.def()).filter(|s| !s.dim.is_empty() || !node.has_given_shape());
+    let declared = declared.map(dims);
+    node.argument(number, declared.as_deref())
 }
 
 /// `Const`: a weight, or a public constant.
 pub(super) fn constant(node: &mut Node<'_, '_>) -> Result<Val> {
-    let def = node.def();
-    node.importer().decode(def)
+    let Some(Value::Tensor(proto)) = node.def().attr.get("value").and_then(|v| v.value.as_ref()) else {
+        let message = format!("Const `{}` has no value", node.name());
+        return Err(Diagnostic::error("E0117", message)
+            .at_node(node.name(), "this node")
+            .with_help("the file is damaged, or the graph was exported without its constants")
+            .into());
+    };
+    let values = node.decode(proto).map_err(|error| {
+        Diagnostic::error("E0113", format!("Const `{}` cannot be read: {error}", node.name()))
+            .at_node(node.name(), "this node")
+            .with_help("constants of floats, integers and booleans are supported")
+    })?;
+    match DType(proto.dtype).number() {
+        Some(dtype) => Ok(node.stored_constant(dtype, values)),
+        None => Err(node.invalid("its type is no type of numbers")),
+    }
 }
 
 /// `Identity`, `StopGradient`: their input under another name; the value keeps its own.

@@ -3,8 +3,7 @@
 use crate::dtype::DType;
 use crate::node::Node;
 use crate::ops::array::axis;
-use crate::problem::Result;
-use crate::value::Val;
+use treville_frontend_common::{Result, Val};
 use treville_ir::attrs;
 
 /// `ArgMax`: the first of equal values.

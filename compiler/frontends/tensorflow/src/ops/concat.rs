@@ -2,10 +2,9 @@
 
 use crate::node::Node;
 use crate::ops::array::axis;
-use crate::problem::Result;
-use crate::value::{Constant, Val};
 use ndarray::{ArrayViewD, Axis};
 use std::rc::Rc;
+use treville_frontend_common::{Constant, Result, Val};
 use treville_hlil::Tensor;
 use treville_ir::{ValueId, attrs};
 
@@ -22,7 +21,7 @@ pub(super) fn concat(node: &mut Node<'_, '_>) -> Result<Val> {
     if let Some(parts) = integers(node, n)? {
         let views: Vec<_> = parts.iter().filter_map(|p| view(p)).collect();
         let joined = ndarray::concatenate(Axis(along), &views).map_err(|_| node.invalid("its inputs do not match"))?;
-        return node.constant(parts[0].dtype, Tensor::I64(joined));
+        return node.public_constant(parts[0].dtype, Tensor::I64(joined));
     }
     let parts = (0..n).map(|i| node.data(i)).collect::<Result<Vec<ValueId>>>()?;
     Ok(Val::Data(node.emit("concat", &parts, attrs! { axis: along as i64 })?))
@@ -39,7 +38,7 @@ pub(super) fn pack(node: &mut Node<'_, '_>) -> Result<Val> {
     if let Some(parts) = integers(node, n)? {
         let views: Vec<_> = parts.iter().filter_map(|p| view(p)).collect();
         let joined = ndarray::stack(Axis(along), &views).map_err(|_| node.invalid("its inputs do not match"))?;
-        return node.constant(parts[0].dtype, Tensor::I64(joined));
+        return node.public_constant(parts[0].dtype, Tensor::I64(joined));
     }
     let same = (0..n).map(|i| Ok(node.shape(i)? == dims)).collect::<Result<Vec<bool>>>()?;
     if same.contains(&false) {

@@ -2,8 +2,7 @@
 
 use crate::node::Node;
 use crate::ops::spatial::{Layout, Window};
-use crate::problem::Result;
-use crate::value::Val;
+use treville_frontend_common::{Result, Val};
 use treville_ir::attrs;
 
 /// `Conv2D`: the filter is HWIO; fewer input channels than the image has mean groups.

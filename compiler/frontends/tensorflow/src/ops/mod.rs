@@ -12,8 +12,7 @@ mod slice;
 mod spatial;
 
 use crate::node::Node;
-use crate::problem::Result;
-use crate::value::Val;
+use treville_frontend_common::{Result, Val};
 
 /// How a kind of node is imported.
 pub(crate) struct OpImporter {
@@ -22,8 +21,18 @@ pub(crate) struct OpImporter {
     /// The attributes that the importer reads, or may ignore because they change no value. A node with another one is
     /// refused.
     pub(crate) attrs: &'static str,
-    /// Computes output 0.
-    pub(crate) import: fn(&mut Node<'_, '_>) -> Result<Val>,
+    /// Computes the outputs.
+    pub(crate) import: Import,
+}
+
+/// What computes the outputs of a node.
+#[derive(Clone, Copy)]
+pub(crate) enum Import {
+    /// Output 0; there are no others, or nobody may read them.
+    One(fn(&mut Node<'_, '_>) -> Result<Val>),
+    /// All outputs.
+    #[expect(dead_code, reason = "no op of the table has several outputs yet")]
+    Many(fn(&mut Node<'_, '_>) -> Result<Vec<Val>>),
 }
 
 /// The importer of a kind of node.
@@ -32,7 +41,7 @@ pub(crate) fn find(op: &str) -> Option<&'static OpImporter> {
 }
 
 const fn op(name: &'static str, attrs: &'static str, import: fn(&mut Node<'_, '_>) -> Result<Val>) -> OpImporter {
-    OpImporter { name, attrs, import }
+    OpImporter { name, attrs, import: Import::One(import) }
 }
 
 static OPS: &[OpImporter] = &[

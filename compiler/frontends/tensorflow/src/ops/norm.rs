@@ -3,8 +3,7 @@
 use crate::node::Node;
 use crate::ops::array::axis;
 use crate::ops::spatial::Layout;
-use crate::problem::Result;
-use crate::value::Val;
+use treville_frontend_common::{Result, Val};
 use treville_ir::attrs;
 
 /// `FusedBatchNorm`, `FusedBatchNormV2`, `FusedBatchNormV3`, with the statistics of training.

@@ -2,8 +2,7 @@
 
 use crate::node::Node;
 use crate::ops::spatial::{Layout, Window};
-use crate::problem::Result;
-use crate::value::Val;
+use treville_frontend_common::{Result, Val};
 use treville_ir::attrs;
 
 /// `MaxPool`: what lies in the padding does not count.

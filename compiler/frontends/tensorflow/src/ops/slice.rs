@@ -4,9 +4,8 @@
 //! TensorFlow's `ValidateStridedSliceOp` (core/util/strided_slice_op.cc).
 
 use crate::node::Node;
-use crate::problem::Result;
-use crate::value::Val;
 use ndarray::{Axis, IxDyn};
+use treville_frontend_common::{Result, Val};
 use treville_hlil::Tensor;
 use treville_ir::attrs;
 
@@ -33,7 +32,7 @@ pub(super) fn strided_slice(node: &mut Node<'_, '_>) -> Result<Val> {
             values = values.select(Axis(axis), &indices);
         }
         let values = values.to_shape(IxDyn(&dims)).map_err(|_| node.invalid("its ranges do not match"))?.into_owned();
-        return node.constant(constant.dtype, Tensor::I64(values));
+        return node.public_constant(constant.dtype, Tensor::I64(values));
     }
     if taken.iter().any(|r| r.step < 0) {
         return Err(node.unsupported("it runs backwards through its input", "only positive strides are supported"));

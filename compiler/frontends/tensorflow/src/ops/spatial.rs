@@ -4,7 +4,7 @@
 //! moves the transposes.
 
 use crate::node::Node;
-use crate::problem::Result;
+use treville_frontend_common::Result;
 use treville_ir::{ValueId, attrs};
 
 /// Where the channels of a 4-D tensor are.

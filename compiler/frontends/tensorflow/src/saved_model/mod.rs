@@ -15,12 +15,12 @@ mod variables;
 
 use crate::ImportError;
 use crate::functions::{self, Flat, Inliner};
-use crate::graph::{Graph, quoted};
-use crate::options::Options;
+use crate::graph;
 use crate::proto::{AttrValue, FunctionDef, GraphDef, NodeDef, Value};
 use bytes::Bytes;
 use prost::Message;
 use proto::{MetaGraphDef, SavedModel, SignatureDef};
+use treville_frontend_common::{Options, quoted};
 use treville_ir::{Diagnostic, Listing};
 
 /// Reads a file of a SavedModel by its path in the directory, such as `variables/variables.index`.
@@ -37,7 +37,7 @@ pub(crate) fn flatten(read: Read<'_>, options: &Options) -> Result<Flat, ImportE
     let restore = meta.saver_def.unwrap_or_default().restore_op_name;
     let problems = variables::give_values(read, &mut own, (nodes, functions.clone()), restore);
     if !problems.is_empty() {
-        return Err(fail(problems, Graph::listing(&options.file, &own)));
+        return Err(fail(problems, graph::listing(&options.file, &own)));
     }
     serving_graph(own, functions, &signature).map_err(|d| fail(d, Listing::new(&options.file)))
 }

@@ -4,7 +4,7 @@ use treville_ir::Diagnostic;
 
 /// Why a node has no value.
 #[derive(Debug)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// Something to report.
     Report(Box<Diagnostic>),
     /// An input is unknown, which is reported where it arises.
@@ -18,4 +18,4 @@ impl From<Diagnostic> for Problem {
 }
 
 /// A node's import, or why there is none.
-pub(crate) type Result<T> = std::result::Result<T, Problem>;
+pub type Result<T> = std::result::Result<T, Problem>;

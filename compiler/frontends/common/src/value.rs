@@ -1,13 +1,13 @@
 //! What the importer knows about a node's output.
 
-use crate::dtype::DType;
+use crate::NumType;
 use std::rc::Rc;
 use treville_hlil::Tensor;
 use treville_ir::ValueId;
 
 /// An output of a node.
 #[derive(Clone)]
-pub(crate) enum Val {
+pub enum Val {
     /// A value of the function.
     Data(ValueId),
     /// A constant that is no value of the function yet: an argument of another op, or a weight before its first use.
@@ -24,20 +24,26 @@ pub(crate) enum Val {
 }
 
 /// A tensor whose values are known at import.
-pub(crate) struct Constant {
+pub struct Constant {
     /// The node that it came from.
-    pub(crate) name: String,
-    /// Its type in TensorFlow.
-    pub(crate) dtype: DType,
+    pub name: String,
+    /// Its type in the model.
+    pub dtype: NumType,
     /// Its values.
-    pub(crate) values: Tensor,
+    pub values: Tensor,
     /// Everyone may know it. Otherwise it is a party's weight.
-    pub(crate) public: bool,
+    pub public: bool,
 }
 
 impl Constant {
     /// The dimensions.
-    pub(crate) fn shape(&self) -> &[usize] {
+    pub fn shape(&self) -> &[usize] {
         self.values.shape()
+    }
+
+    /// The number of elements.
+    #[allow(clippy::len_without_is_empty, reason = "a count of elements, not of a collection")]
+    pub fn len(&self) -> usize {
+        self.shape().iter().product()
     }
 }

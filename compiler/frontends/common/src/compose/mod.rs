@@ -1,0 +1,1 @@
+//! Operations of model formats that are compositions of HLIL's.
