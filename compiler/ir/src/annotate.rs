@@ -17,6 +17,11 @@ pub struct AnnotationDef {
 pub static ANNOTATIONS: &[AnnotationDef] = &[
     AnnotationDef { key: "range", kind: AttrKind::Floats, doc: "least and greatest value, as reals" },
     AnnotationDef { key: "range_origin", kind: AttrKind::Str, doc: "`proven` or `calibrated`" },
+    AnnotationDef {
+        key: "modulus",
+        kind: AttrKind::Floats,
+        doc: "two numbers a and b: where what is compared above is off by n units, the result is off by at most a n + b units",
+    },
     AnnotationDef { key: "err", kind: AttrKind::Float, doc: "bound on the error, in units of the last place" },
     AnnotationDef { key: "frees", kind: AttrKind::Ints, doc: "indices of the operands that have their last use here" },
 ];
@@ -86,6 +91,8 @@ impl<D: Dialect> Func<D> {
             ("range", _) => Some("annotation `range` must be two numbers in ascending order".into()),
             ("range_origin", Attr::Str(s)) if s == "proven" || s == "calibrated" => None,
             ("range_origin", _) => Some("annotation `range_origin` must be `proven` or `calibrated`".into()),
+            ("modulus", Attr::Floats(v)) if v.len() == 2 && v.iter().all(|v| *v >= 0.0) => None,
+            ("modulus", _) => Some("annotation `modulus` must be two numbers that are not negative".into()),
             ("err", Attr::Float(v)) if *v >= 0.0 => None,
             ("err", _) => Some("annotation `err` must not be negative".into()),
             ("frees", Attr::Ints(list)) => match op {
