@@ -11,10 +11,13 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod approximate;
 pub mod canonicalize;
 pub mod dce;
 mod encode;
+pub mod hlil_defer_softmax;
 pub mod hlil_exchange_pool_relu;
+pub mod hlil_expand_quotients;
 pub mod hlil_fold_batch_norm;
 pub mod hlil_fold_constants;
 pub mod hlil_to_llil;

@@ -1,0 +1,106 @@
+//! The function as it is approximated: defined everywhere, bounded, on a grid of ring elements.
+
+use super::{Request, WIDENING};
+use crate::analysis::range::Range;
+
+/// A bounded function on the grid of the operand's ring elements between `low` and `high`.
+pub(super) struct Curve<'a> {
+    f: &'a dyn Fn(f64) -> f64,
+    /// The closed interval in which the function is asked.
+    asked: Range,
+    /// The magnitude at which the function is cut.
+    limit: f64,
+    /// The first grid point at or behind the function's pole.
+    pub(super) pole: Option<i64>,
+    /// The operand's unit.
+    unit: f64,
+    /// The result's unit.
+    pub(super) out_unit: f64,
+    /// The first grid point of the domain.
+    pub(super) low: i64,
+    /// The last grid point of the domain.
+    pub(super) high: i64,
+}
+
+impl<'a> Curve<'a> {
+    /// The curve over the attained range, widened as far as the function stays defined and within its limit. `None` where the attained range
+    /// cannot be compared in the ring.
+    pub(super) fn new(request: &Request<'a>) -> Option<Self> {
+        let inside = |end: f64, step: fn(f64) -> f64| if end.is_finite() { step(end) } else { end };
+        let out_unit = 2f64.powi(-i32::from(request.frac));
+        let unit = 2f64.powi(-i32::from(request.operand_frac));
+        let mut curve = Self {
+            f: request.f,
+            asked: Range {
+                low: inside(request.defined.low, f64::next_up),
+                high: inside(request.defined.high, f64::next_down),
+            },
+            limit: (WIDENING * request.magnitude).max(16.0 * out_unit),
+            pole: request.pole.map(|x| (x / unit).ceil() as i64),
+            unit,
+            out_unit,
+            low: 0,
+            high: 0,
+        };
+        let Range { low, high } = request.operand;
+        let width = (high - low).max(low.abs().max(high.abs()) / 16.0).max(64.0 * unit);
+        let margin = width * (WIDENING - 1.0) / 2.0;
+        // A quarter of the ring holds what can be compared; the domain keeps within half of that.
+        let most = 2f64.powi(i32::from(request.ring.get()) - 4);
+        let grid = |x: f64| (x / unit).clamp(-most, most);
+        // Not the other way round: a range that is not a number does not fit either.
+        if !(request.operand.magnitude() <= most * unit) {
+            return None;
+        }
+        let reach = |from, to| curve.reach(request.pole, from, to);
+        let (low, high) = (reach(low, low - margin), reach(high, high + margin));
+        (curve.low, curve.high) = (grid(low).floor() as i64, grid(high).ceil() as i64);
+        Some(curve)
+    }
+
+    /// The real at a grid point.
+    pub(super) fn x(&self, point: i64) -> f64 {
+        point as f64 * self.unit
+    }
+
+    /// The function's value, cut at the limit.
+    pub(super) fn at(&self, x: f64) -> f64 {
+        let y = (self.f)(x.clamp(self.asked.low, self.asked.high));
+        if y.is_nan() { 0.0 } else { y.clamp(-self.limit, self.limit) }
+    }
+
+    /// What the function changes from a grid point to the next.
+    pub(super) fn step(&self, point: i64) -> f64 {
+        (self.at(self.x(point + 1)) - self.at(self.x(point))).abs()
+    }
+
+    /// Whether an error at a grid point can be had: half a unit of the result, or half of the change over a unit of the operand.
+    pub(super) fn tolerates(&self, point: i64, error: f64) -> bool {
+        2.0 * error <= self.out_unit || 2.0 * error <= self.step(point)
+    }
+
+    /// The farthest point from `from` towards `to` up to which the function is defined and within its limit.
+    fn reach(&self, pole: Option<f64>, from: f64, to: f64) -> f64 {
+        const STEPS: i32 = 256;
+        let valid = |x: f64| {
+            let y = (self.f)(x);
+            pole != Some(x) && (self.asked.low..=self.asked.high).contains(&x) && y.abs() <= self.limit
+        };
+        if !valid(from) {
+            return from;
+        }
+        // A pole is narrower than any step, so it is a stop of its own.
+        let pole_share = pole.map_or(f64::NAN, |pole| (pole - from) / (to - from));
+        let at = |share: f64| if share == pole_share { pole.unwrap_or(to) } else { from + (to - from) * share };
+        let mut stops: Vec<f64> = (0..=STEPS).map(|i| f64::from(i) / f64::from(STEPS)).collect();
+        stops.extend(Some(pole_share).filter(|share| (0.0..=1.0).contains(share)));
+        stops.sort_by(f64::total_cmp);
+        let Some(first) = stops.iter().position(|share| !valid(at(*share))) else { return to };
+        let (mut inside, mut outside) = (stops[first.saturating_sub(1)], stops[first]);
+        for _ in 0..40 {
+            let middle = (inside + outside) / 2.0;
+            *(if valid(at(middle)) { &mut inside } else { &mut outside }) = middle;
+        }
+        at(inside)
+    }
+}
