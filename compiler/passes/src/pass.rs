@@ -63,6 +63,8 @@ impl Default for Options {
 /// All passes, in the order in which the standard pipelines use them first.
 pub static PASSES: &[&Pass] = &[
     &crate::canonicalize::PASS,
+    &crate::hlil_defer_softmax::PASS,
+    &crate::hlil_expand_quotients::PASS,
     &crate::hlil_fold_batch_norm::PASS,
     &crate::hlil_fold_constants::PASS,
     &crate::hlil_exchange_pool_relu::PASS,
@@ -90,6 +92,8 @@ pub static PIPELINES: &[Pipeline] = &[
         summary: "everything that is done to a real-valued program",
         passes: &[
             "canonicalize",
+            "hlil-defer-softmax",
+            "hlil-expand-quotients",
             "hlil-fold-batch-norm",
             "hlil-fold-constants",
             "canonicalize",

@@ -7,28 +7,65 @@ use treville_ring::{RingTensor, encode};
 
 use super::range;
 
+/// How far a value can be off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Off {
+    /// By this many units.
+    By(f64),
+    /// It hangs on a comparison of something that is off by this many units. The annotation `modulus` further down says what that makes.
+    Decided(f64),
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Off {
+    fn bound(self) -> Option<f64> {
+        if let Self::By(units) = self { Some(units) } else { None }
+    }
+}
+
 /// Annotates every value with the greatest possible difference, in units of its last place, between a run whose ScaleDowns
 /// round `probabilistic` or `local` and the reference that rounds down, and returns the bounds of the results.
 ///
 /// The bound holds for every input, provided that no local truncation fails altogether; how likely that is says
 /// [`failure_bound`](super::failure::failure_bound). A product multiplies the error of its operand by the greatest sum of magnitudes that
-/// one result sums up over the weights. A value whose bound is unknown (an index, a product of two secrets without ranges) has none.
+/// one result sums up over the weights. A piecewise function or a floor is bounded by its `modulus` where the comparisons in it may come
+/// out otherwise. A value whose bound is unknown (an index, a product of two secrets without ranges) has none.
 pub fn annotate_err(func: &mut Func<Llil>, weights: &Weights) -> Vec<Option<f64>> {
-    let mut bounds: Vec<Option<f64>> = vec![None; func.values().len()];
+    let mut offs: Vec<Off> = vec![Off::Unknown; func.values().len()];
     for (value, _) in func.args() {
-        bounds[value.index()] = Some(0.0);
+        offs[value.index()] = Off::By(0.0);
     }
     let mut found: Vec<(ValueId, f64)> = Vec::new();
     for (_, op) in func.ops() {
-        let result = op.results[0];
-        let bound = bound(func, weights, op, &|i| bounds[op.operands[i].index()]);
-        bounds[result.index()] = bound;
-        found.extend(bound.map(|b| (result, b)));
+        let off = off(func, weights, op, &|i| offs[op.operands[i].index()]);
+        offs[op.results[0].index()] = off;
+        found.extend(off.bound().map(|bound| (op.results[0], bound)));
     }
     for (value, bound) in found {
         func.annotate(value, "err", Attr::Float(published(bound)));
     }
-    func.results().iter().map(|r| bounds[r.value.index()]).collect()
+    func.results().iter().map(|r| offs[r.value.index()].bound()).collect()
+}
+
+fn off(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, operand: &dyn Fn(usize) -> Off) -> Off {
+    let operands: Vec<Off> = (0..op.operands.len()).map(operand).collect();
+    let decided = operands.iter().filter_map(|off| if let Off::Decided(units) = off { Some(*units) } else { None });
+    let decided = decided.reduce(f64::max);
+    if operands.contains(&Off::Unknown) {
+        return Off::Unknown;
+    }
+    match (decided, func.annotation(op.results[0], "modulus").and_then(Attr::as_floats)) {
+        (Some(units), Some(&[slope, offset])) => return Off::By(slope * units + offset),
+        (Some(units), _) => return Off::Decided(units),
+        _ => {}
+    }
+    let bound = bound(func, weights, op, &|i| operands[i].bound());
+    match (op.def.mnemonic, bound) {
+        ("drelu", Some(units)) if units > 0.0 => Off::Decided(units),
+        (_, Some(units)) => Off::By(units),
+        (_, None) => Off::Unknown,
+    }
 }
 
 /// The bound that all may know: the next power of two. Bounds of up to two units tell nothing of the weights.
@@ -44,7 +81,11 @@ fn bound(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, err: &dyn Fn(usize
     match op.def.mnemonic {
         "constant" => Some(0.0),
         "add" | "sub" => Some(err(0)? + err(1)?),
-        "neg" | "relu" | "max_pool" | "reshape" | "transpose" | "pad" | "slice" => err(0),
+        "neg" | "relu" | "drelu" | "max_pool" | "reshape" | "transpose" | "pad" | "slice" | "gather" => err(0),
+        "reduce_sum" => {
+            let terms = func.ty(op.operands[0]).elements() / func.ty(op.results[0]).elements();
+            Some(err(0)? * terms as f64)
+        }
         "concat" => (0..op.operands.len()).map(err).try_fold(0.0, |max: f64, e| Some(max.max(e?))),
         // The count times its rounded reciprocal is at most half a count above 2^divisor_frac.
         "avg_pool" => {
@@ -57,8 +98,15 @@ fn bound(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, err: &dyn Fn(usize
             Some((err(0)? / 2f64.powi(int("shift"))).ceil() + if exact { 0.0 } else { 1.0 })
         }
         // Every term is zero where no operand has an error.
-        "matmul" | "conv" | "mul" if err(0)? == 0.0 && err(1)? == 0.0 => Some(0.0),
-        "matmul" | "conv" if err(1)? == 0.0 => Some(err(0)? * greatest_sum(func, weights, op)?),
+        "matmul" | "conv" | "conv_transpose" | "mul" if err(0)? == 0.0 && err(1)? == 0.0 => Some(0.0),
+        "matmul" | "conv" | "conv_transpose" => {
+            let (e0, e1) = (err(0)?, err(1)?);
+            let cross = |e: f64, other: usize| match e {
+                0.0 => Some(0.0),
+                e => Some(e * greatest_sum(func, weights, op, other)?),
+            };
+            Some(cross(e0, 1)? + cross(e1, 0)? + e0 * e1 * terms(func, op))
+        }
         "mul" => {
             let (e0, e1) = (err(0)?, err(1)?);
             let cross = |e: f64, other: usize| match e {
@@ -85,14 +133,34 @@ fn magnitude(func: &Func<Llil>, weights: &Weights, value: ValueId) -> Option<f64
     }
 }
 
-/// The greatest sum of magnitudes of the weights that one element of the result multiplies by.
-fn greatest_sum(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>) -> Option<f64> {
-    let encoded = encoded_weight(func, weights, op.operands[1])?;
-    let ring = func.ty(op.operands[1]).elem.ring();
+/// The greatest sum of magnitudes of one operand's elements that go into one element of the result.
+fn greatest_sum(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, operand: usize) -> Option<f64> {
+    let value = op.operands[operand];
+    let (Some(encoded), 1) = (encoded_weight(func, weights, value), operand) else {
+        return Some(magnitude(func, weights, value)? * terms(func, op));
+    };
+    let ring = func.ty(value).elem.ring();
     let magnitude = |v: &u64| ring.to_signed(*v).unsigned_abs() as f64;
-    // Outputs are the columns of a matrix and the first axis of a filter.
-    let axis = ndarray::Axis(if op.def.mnemonic == "matmul" { 1 } else { 0 });
+    // Outputs are the columns of a matrix, the first axis of a filter, and the second one of a transposed filter. Summing over batches and
+    // groups too is more than there is.
+    let axis = ndarray::Axis(match op.def.mnemonic {
+        "matmul" => encoded.ndim() - 1,
+        "conv" => 0,
+        _ => 1,
+    });
     Some(encoded.axis_iter(axis).map(|w| w.iter().map(magnitude).sum()).fold(0.0, f64::max))
+}
+
+/// How many products one element of a bilinear op's result sums up, at most.
+fn terms(func: &Func<Llil>, op: &Op<Llil>) -> f64 {
+    let (a, b) = (&func.ty(op.operands[0]).shape, &func.ty(op.operands[1]).shape);
+    let terms = match op.def.mnemonic {
+        "matmul" => a.last().copied().unwrap_or(1),
+        // A filter's elements for one output channel; of a transposed one, all of its input channels at most.
+        "conv" => b[1..].iter().product(),
+        _ => b[0] * b[2..].iter().product::<usize>(),
+    };
+    terms as f64
 }
 
 fn encoded_weight(func: &Func<Llil>, weights: &Weights, value: ValueId) -> Option<RingTensor> {

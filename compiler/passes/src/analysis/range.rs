@@ -1,7 +1,7 @@
 //! Ranges: between which reals the values of a tensor lie. They stand in the annotations `range` and `range_origin`.
 
-use treville_ir::{Attr, Diagnostic, Dialect, Func, ValueId};
-use treville_llil::{Llil, comparison_bits};
+use treville_ir::{Attr, Diagnostic, Dialect, Func, Op, ValueId};
+use treville_llil::{Llil, Secrecy, comparison_bits};
 
 /// How many times the attained range must fit: room for inputs that calibration has not seen.
 pub const MARGIN: f64 = 4.0;
@@ -54,6 +54,22 @@ impl Range {
         self.low.abs().max(self.high.abs())
     }
 
+    /// The range that holds every sum of a value of each.
+    pub fn plus(self, other: Self) -> Self {
+        Self { low: self.low + other.low, high: self.high + other.high }
+    }
+
+    /// The range that holds every product of a value of each.
+    pub fn times(self, other: Self) -> Self {
+        let ends = [self.low * other.low, self.low * other.high, self.high * other.low, self.high * other.high];
+        Self::over(ends)
+    }
+
+    /// The range of the negatives.
+    pub fn negated(self) -> Self {
+        Self { low: -self.high, high: -self.low }
+    }
+
     /// The greatest of the values and their differences, in magnitude, as integers with `frac` fraction bits.
     pub fn scaled(self, frac: u8) -> f64 {
         self.magnitude().max(self.high - self.low) * 2f64.powi(frac.into())
@@ -73,6 +89,57 @@ pub fn annotate<D: Dialect>(func: &mut Func<D>, value: ValueId, range: Range) {
     let range = range.coarse();
     func.annotate(value, "range", Attr::from([range.low, range.high]));
     func.annotate(value, "range_origin", Attr::from("calibrated"));
+}
+
+/// Annotates a value with a range that it cannot leave.
+pub(crate) fn annotate_proven<D: Dialect>(func: &mut Func<D>, value: ValueId, range: Range) {
+    func.annotate(value, "range", Attr::from([range.low, range.high]));
+    func.annotate(value, "range_origin", Attr::from("proven"));
+}
+
+/// Annotates a secret value with the range that follows from those of its op's operands, where all of these are known. It counts as
+/// calibrated where one of them is.
+pub(crate) fn derive(func: &mut Func<Llil>, value: ValueId) {
+    let Some((_, op)) = func.defining_op(value).filter(|_| func.ty(value).elem.secrecy() == Secrecy::Secret) else {
+        return;
+    };
+    let known = op.operands.iter().map(|v| of(func, *v).or_else(|| of_constant(func, *v))).collect::<Option<Vec<_>>>();
+    let Some(range) = known.and_then(|operands| result(func, op, &operands)) else { return };
+    let is_calibrated = |v: &ValueId| func.annotation(*v, "range_origin").and_then(Attr::as_str) == Some("calibrated");
+    let origin = if op.operands.iter().any(is_calibrated) { "calibrated" } else { "proven" };
+    func.annotate(value, "range", Attr::from([range.low, range.high]));
+    func.annotate(value, "range_origin", Attr::from(origin));
+}
+
+/// The range of a public constant.
+pub(crate) fn of_constant(func: &Func<Llil>, value: ValueId) -> Option<Range> {
+    let (_, op) = func.defining_op(value).filter(|(_, op)| op.def.mnemonic == "constant")?;
+    let unit = 2f64.powi(-i32::from(func.ty(value).elem.fixed()?.frac));
+    Some(Range::over(op.attrs["value"].as_ints()?.iter().map(|&v| v as f64 * unit)))
+}
+
+/// The range of an op's result. Products of tensors have none here: they would be far too wide.
+fn result(func: &Func<Llil>, op: &Op<Llil>, x: &[Range]) -> Option<Range> {
+    Some(match op.def.mnemonic {
+        "add" => x[0].plus(x[1]),
+        "sub" => x[0].plus(x[1].negated()),
+        "neg" => x[0].negated(),
+        "mul" => x[0].times(x[1]),
+        "relu" => Range { low: x[0].low.max(0.0), high: x[0].high.max(0.0) },
+        "drelu" => Range { low: 0.0, high: 1.0 },
+        "reshape" | "transpose" | "slice" | "gather" | "max_pool" | "scale_up" => x[0],
+        "pad" => x[0].union(Range { low: 0.0, high: 0.0 }),
+        "concat" => x.iter().copied().fold(Range::EMPTY, Range::union),
+        "scale_down" => {
+            let unit = 2f64.powi(-i32::from(func.ty(op.results[0]).elem.fixed()?.frac));
+            x[0].plus(Range { low: -unit, high: unit })
+        }
+        "reduce_sum" => {
+            let terms = func.ty(op.operands[0]).elements() / func.ty(op.results[0]).elements();
+            x[0].times(Range { low: terms as f64, high: terms as f64 })
+        }
+        _ => return None,
+    })
 }
 
 /// Gives a value the range of another one that stands for the same reals.
@@ -120,7 +187,7 @@ pub fn misfits(func: &Func<Llil>) -> Vec<Diagnostic> {
         check(value, arg.ty.elem.ring().get() - 1, &arg.name, "brought here");
     }
     for (_, op) in func.ops() {
-        if matches!(op.def.mnemonic, "relu" | "max_pool" | "arg_max") {
+        if matches!(op.def.mnemonic, "relu" | "drelu" | "max_pool" | "arg_max") {
             let ring = func.ty(op.operands[0]).elem.ring();
             check(op.operands[0], comparison_bits(ring), &op.loc, COMPARED);
         }

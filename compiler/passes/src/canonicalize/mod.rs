@@ -7,17 +7,22 @@
 //!
 //! | rule | rewrite |
 //! |---|---|
-//! | `drop-identity` | transpose, reshape, pad or slice that changes nothing -> its operand |
+//! | `drop-identity` | transpose, reshape, pad, slice, gather, clip or cast that changes nothing -> its operand |
 //! | `merge-transposes` | transpose of transpose -> one transpose |
 //! | `merge-reshapes` | reshape of reshape, or of a transpose that moves only axes of size 1 -> one reshape, and the other way round |
-//! | `drop-neutral` | x + 0, x - 0, x * 1, -(-x), relu(relu(x)) |
-//! | `sink-transpose` | f(transpose(x), ..) -> transpose(f'(x, ..)) for elementwise ops, pools, batch_norm, concat, pad, slice, reductions, softmax |
+//! | `merge-moves` | slice of slice, gather of gather, pad of pad -> one; gather of evenly spaced elements -> slice |
+//! | `merge-bounds` | max(x, 0) -> relu(x); relu and clip of relu and clip -> one of these |
+//! | `merge-zeros` | conv or avg_pool of a pad with zeros -> the same with these zeros among its own |
+//! | `drop-neutral` | x + 0, x - 0, x * 1, x / 1, -(-x); select by a constant; arg_max of softmax -> arg_max |
+//! | `sink-transpose` | f(transpose(x), ..) -> transpose(f'(x, ..)) for elementwise ops, pools, batch_norm, concat, pad, slice, gather, reductions, softmax |
 
+mod bounds;
+mod moves;
 mod rules;
 mod sink;
 
 use treville_hlil::Hlil;
-use treville_ir::{Attrs, Diagnostic, Func, Op, Rewriter, ValueId};
+use treville_ir::{Attr, Attrs, Diagnostic, Dialect, Func, Op, Rewriter, ValueId};
 
 use crate::analysis::range;
 use crate::{Domain, Example, Level, Module, Options, Pass, dce, origin::Origin};
@@ -44,6 +49,9 @@ pub static RULES: &[Rule] = &[
     Rule { name: "drop-identity", apply: rules::drop_identity },
     Rule { name: "merge-transposes", apply: rules::merge_transposes },
     Rule { name: "merge-reshapes", apply: rules::merge_reshapes },
+    Rule { name: "merge-moves", apply: moves::merge_moves },
+    Rule { name: "merge-bounds", apply: bounds::merge_bounds },
+    Rule { name: "merge-zeros", apply: moves::merge_zeros },
     Rule { name: "drop-neutral", apply: rules::drop_neutral },
     Rule { name: "sink-transpose", apply: sink::sink_transpose },
 ];
@@ -124,11 +132,36 @@ impl Builder<'_> {
         self.rw.func().defining_op(value).map(|(_, op)| op).filter(|op| op.def.mnemonic == mnemonic)
     }
 
+    /// Whether a value is a public constant of this number throughout.
+    fn is_filled_with(&self, value: ValueId, number: f64) -> bool {
+        self.defined_by(value, "constant").is_some_and(|op| match op.attrs.get("values") {
+            Some(Attr::Ints(all)) => all.iter().all(|&v| v as f64 == number),
+            Some(all) => all.as_floats().is_some_and(|all| all.iter().all(|&v| v == number)),
+            None => false,
+        })
+    }
+
+    /// Whether the op may be appended as it is.
+    fn is_valid(&self, site: &Site<'_>) -> bool {
+        Hlil::op(site.op).is_some_and(|def| self.rw.func().infer(def, site.operands, site.attrs).is_ok())
+    }
+
+    /// Whether the site's result would have the type of a value.
+    fn has_type_of(&self, site: &Site<'_>, value: ValueId) -> bool {
+        let types = Hlil::op(site.op).and_then(|def| self.rw.func().infer(def, site.operands, site.attrs).ok());
+        types.is_some_and(|types| types[0] == *self.rw.func().ty(value))
+    }
+
     /// The operand and permutation of a transpose.
     fn as_transpose(&self, value: ValueId) -> Option<(ValueId, Vec<usize>)> {
         let op = self.defined_by(value, "transpose")?;
         Some((op.operands[0], usizes(op.attrs.get("perm")?.as_ints()?)))
     }
+}
+
+/// Whether a transpose moves only axes of size 1, so that it is a reshape.
+fn keeps_order(shape: &[usize], perm: &[usize]) -> bool {
+    perm.iter().copied().filter(|&axis| shape[axis] != 1).is_sorted()
 }
 
 fn usizes(ints: &[i64]) -> Vec<usize> {

@@ -2,7 +2,7 @@
 
 use treville_ir::{Attr, Diagnostic, ValueId, attrs};
 
-use super::{Builder, Site, ints, usizes};
+use super::{Builder, Site, ints, keeps_order, usizes};
 
 type Rewrite = Result<Option<ValueId>, Diagnostic>;
 
@@ -17,6 +17,15 @@ pub(super) fn drop_identity(builder: &mut Builder<'_>, site: &Site<'_>) -> Rewri
                 && list("steps").iter().all(|&n| n == 1)
                 && list("ends") == ints(builder.shape(site.operands[0]))
         }
+        "gather" => {
+            let size = site.attrs["axis"].as_int().map_or(0, |axis| builder.shape(site.operands[0])[axis as usize]);
+            list("indices").iter().copied().eq(0..size as i64)
+        }
+        "clip" => {
+            site.attrs["min"].as_float() == Some(f64::NEG_INFINITY)
+                && site.attrs["max"].as_float() == Some(f64::INFINITY)
+        }
+        "cast" => builder.has_type_of(site, site.operands[0]),
         _ => false,
     };
     Ok(identity.then(|| site.operands[0]))
@@ -35,14 +44,12 @@ pub(super) fn merge_transposes(builder: &mut Builder<'_>, site: &Site<'_>) -> Re
 /// A transpose that moves only axes of size 1 is a reshape; next to a reshape the two are one.
 pub(super) fn merge_reshapes(builder: &mut Builder<'_>, site: &Site<'_>) -> Rewrite {
     let Some(&operand) = site.operands.first() else { return Ok(None) };
-    let keeps_order = |x: ValueId, perm: &[usize]| {
-        let moved: Vec<usize> = perm.iter().copied().filter(|&axis| builder.shape(x)[axis] != 1).collect();
-        moved.is_sorted()
-    };
     let (x, shape) = match site.op {
         "reshape" => {
             let reshape = builder.defined_by(operand, "reshape").map(|op| op.operands[0]);
-            let transpose = || builder.as_transpose(operand).filter(|(x, perm)| keeps_order(*x, perm)).map(|(x, _)| x);
+            let transpose = || {
+                builder.as_transpose(operand).filter(|(x, perm)| keeps_order(builder.shape(*x), perm)).map(|(x, _)| x)
+            };
             match reshape.or_else(transpose) {
                 Some(x) => (x, site.attrs["shape"].clone()),
                 None => return Ok(None),
@@ -51,7 +58,7 @@ pub(super) fn merge_reshapes(builder: &mut Builder<'_>, site: &Site<'_>) -> Rewr
         "transpose" => {
             let perm = usizes(site.attrs["perm"].as_ints().unwrap_or_default());
             match builder.defined_by(operand, "reshape") {
-                Some(reshape) if keeps_order(operand, &perm) => {
+                Some(reshape) if keeps_order(builder.shape(operand), &perm) => {
                     let shape: Vec<i64> = perm.iter().map(|&axis| builder.shape(operand)[axis] as i64).collect();
                     (reshape.operands[0], Attr::from(shape))
                 }
@@ -64,25 +71,23 @@ pub(super) fn merge_reshapes(builder: &mut Builder<'_>, site: &Site<'_>) -> Rewr
 }
 
 pub(super) fn drop_neutral(builder: &mut Builder<'_>, site: &Site<'_>) -> Rewrite {
-    let filled_with = |v: ValueId, number: f64| {
-        builder.defined_by(v, "constant").is_some_and(|op| {
-            let Some(value) = op.attrs.get("values") else { return false };
-            value.as_floats().is_some_and(|all| all.iter().all(|&v| v == number))
-                || value.as_ints().is_some_and(|all| all.iter().all(|&v| v as f64 == number))
-        })
-    };
-    let same_type = |v: ValueId| {
-        let def = <treville_hlil::Hlil as treville_ir::Dialect>::op(site.op);
-        let types = def.and_then(|def| builder.rw.func().infer(def, site.operands, site.attrs).ok());
-        types.is_some_and(|types| types[0] == *builder.rw.func().ty(v))
-    };
+    let filled_with = |v: ValueId, number: f64| builder.is_filled_with(v, number);
     let kept = match (site.op, site.operands) {
         ("add" | "sub", &[x, zero]) if filled_with(zero, 0.0) => Some(x),
         ("add", &[zero, x]) if filled_with(zero, 0.0) => Some(x),
-        ("mul", &[x, one]) | ("mul", &[one, x]) if filled_with(one, 1.0) => Some(x),
+        ("mul" | "div", &[x, one]) if filled_with(one, 1.0) => Some(x),
+        ("mul", &[one, x]) if filled_with(one, 1.0) => Some(x),
         ("neg", &[y]) => builder.defined_by(y, "neg").map(|inner| inner.operands[0]),
-        ("relu", &[y]) => builder.defined_by(y, "relu").map(|_| y),
+        ("select", &[c, a, _]) if filled_with(c, 1.0) => Some(a),
+        ("select", &[c, _, b]) if filled_with(c, 0.0) => Some(b),
+        // The order of the elements is that of their exponentials.
+        ("arg_max", &[y]) => {
+            let softmax =
+                builder.defined_by(y, "softmax").filter(|softmax| softmax.attrs["axis"] == site.attrs["axis"]);
+            let Some(x) = softmax.map(|softmax| softmax.operands[0]) else { return Ok(None) };
+            return builder.emit("arg_max", &[x], site.attrs.clone(), site.loc).map(Some);
+        }
         _ => None,
     };
-    Ok(kept.filter(|v| same_type(*v)))
+    Ok(kept.filter(|v| builder.has_type_of(site, *v)))
 }

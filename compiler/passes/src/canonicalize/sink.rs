@@ -2,7 +2,7 @@
 
 use treville_ir::{Attr, Attrs, Diagnostic, ValueId, attrs};
 
-use super::{Builder, Site, ints, usizes};
+use super::{Builder, Site, ints, keeps_order, usizes};
 
 /// The op on untransposed operands, and the permutation that is left to do.
 struct Sunk {
@@ -31,8 +31,8 @@ fn sink(builder: &mut Builder<'_>, site: &Site<'_>, x: ValueId, perm: Vec<usize>
     };
     let one = |attrs: Attrs, perm: Vec<usize>| Some(Sunk { operands: vec![x], attrs, perm });
     Ok(match site.op {
-        "relu" | "neg" | "apply" => one(attrs.clone(), perm),
-        "add" | "sub" | "mul" => {
+        "relu" | "neg" | "apply" | "clip" | "floor" | "round" | "cast" => one(attrs.clone(), perm),
+        "add" | "sub" | "mul" | "div" | "max" | "greater" | "equal" | "select" => {
             let operands = untransposed(builder, site, &perm)?;
             operands.map(|operands| Sunk { operands, attrs: attrs.clone(), perm })
         }
@@ -62,12 +62,12 @@ fn sink(builder: &mut Builder<'_>, site: &Site<'_>, x: ValueId, perm: Vec<usize>
             };
             one(with(&["kernel", "strides", "pads", "dilations"].map(|name| (name, moved(name)))), perm)
         }
-        "softmax" => one(with(&[("axis", (perm[axis()] as i64).into())]), perm),
+        "softmax" | "gather" => one(with(&[("axis", (perm[axis()] as i64).into())]), perm),
         "arg_max" => {
             let kept = keeps(&perm, &[axis()], site.attrs["keepdims"].as_bool() == Some(true));
             one(with(&[("axis", (perm[axis()] as i64).into())]), kept)
         }
-        "reduce_mean" => {
+        "reduce_mean" | "reduce_sum" | "reduce_max" => {
             let axes = list("axes");
             let mut moved: Vec<usize> = axes.iter().map(|&axis| perm[axis]).collect();
             moved.sort_unstable();
@@ -78,7 +78,7 @@ fn sink(builder: &mut Builder<'_>, site: &Site<'_>, x: ValueId, perm: Vec<usize>
     })
 }
 
-/// All operands with the permutation undone, where each is transposed by it or needs no input.
+/// All operands with the permutation undone, where each is transposed by it, needs no input, or has its elements in the same order then.
 fn untransposed(
     builder: &mut Builder<'_>,
     site: &Site<'_>,
@@ -86,12 +86,16 @@ fn untransposed(
 ) -> Result<Option<Vec<ValueId>>, Diagnostic> {
     let by_perm =
         |v: ValueId, builder: &Builder<'_>| builder.as_transpose(v).filter(|(_, p)| p == perm).map(|(x, _)| x);
-    let possible =
-        |v: &ValueId| by_perm(*v, builder).is_some() || builder.is_fixed(*v) && builder.shape(*v).len() <= perm.len();
+    let undo: Vec<usize> = scatter(perm, &(0..perm.len()).collect::<Vec<_>>());
+    let possible = |v: &ValueId| {
+        let shape = builder.shape(*v);
+        let full = || [vec![1; perm.len() - shape.len()], shape.to_vec()].concat();
+        by_perm(*v, builder).is_some()
+            || shape.len() <= perm.len() && (builder.is_fixed(*v) || keeps_order(&full(), &undo))
+    };
     if !site.operands.iter().all(possible) {
         return Ok(None);
     }
-    let undo: Vec<usize> = scatter(perm, &(0..perm.len()).collect::<Vec<_>>());
     let mut operands = Vec::with_capacity(site.operands.len());
     for &operand in site.operands {
         operands.push(match by_perm(operand, builder) {

@@ -1,10 +1,11 @@
-//! `hlil-exchange-pool-relu`: max_pool(relu(x)) becomes relu(max_pool(x)).
+//! `hlil-exchange-pool-relu`: max_pool(relu(x)) becomes relu(max_pool(x)), and likewise with a clip.
 //!
 //! Both give the maximum of zero and the window, but the ReLU then runs on the pooled tensor, which is several times smaller. Zeros that
-//! are padded around between the two change nothing. Fires only where nothing else uses the ReLU: otherwise it would be computed twice.
+//! are padded around between the two change nothing, where zero is a value that the op leaves as it is. Fires only where nothing else
+//! uses the ReLU: otherwise it would be computed twice.
 
 use treville_hlil::Hlil;
-use treville_ir::{Attr, Diagnostic, Func, Op, OpId, Rewriter, Use, Uses, ValueId, attrs};
+use treville_ir::{Attr, Diagnostic, Func, Op, OpId, Rewriter, Use, Uses, ValueId};
 
 use crate::analysis::range;
 use crate::{Domain, Example, Level, Module, Options, Pass, dce};
@@ -29,19 +30,20 @@ fn exchange(func: &Func<Hlil>) -> Result<Func<Hlil>, Diagnostic> {
     let uses = func.uses();
     func.rewrite(|rw, id, pool| {
         let Some((relu, pad)) = relu_above(rw, &uses, id, pool) else { return Ok(None) };
-        let (above, relu_loc) = (rw.func().op(relu).operands[0], rw.func().op(relu).loc.clone());
+        let relu = rw.func().op(relu).clone();
+        let above = relu.operands[0];
         let padded = match pad {
             None => above,
             Some(pad) => rw.push("pad", &[above], pad.attrs.clone(), &pad.loc)?,
         };
         let pooled = rw.push("max_pool", &[padded], pool.attrs.clone(), &pool.loc)?;
-        let result = rw.push("relu", &[pooled], attrs! {}, &relu_loc)?;
+        let result = rw.push(relu.def, &[pooled], relu.attrs, &relu.loc)?;
         range::copy(func, pool.results[0], rw.func_mut(), result);
         Ok(Some(vec![result]))
     })
 }
 
-/// The ReLU of the new function that a max pool works on, and the padding with zeros between them, where nothing else uses these.
+/// The ReLU or clip of the new function that a max pool works on, and the padding with zeros between them, where nothing else uses these.
 fn relu_above<'a>(
     rw: &Rewriter<'a, Hlil>,
     uses: &Uses,
@@ -58,5 +60,10 @@ fn relu_above<'a>(
         None => x,
     };
     let (relu, op) = rw.func().defining_op(rw.get(below_relu).ok()?)?;
-    (op.def.mnemonic == "relu").then_some((relu, zeros.map(|(_, op)| op)))
+    let keeps_zero = match op.def.mnemonic {
+        "relu" => true,
+        "clip" => op.attrs["min"].as_float()? <= 0.0 && op.attrs["max"].as_float()? >= 0.0,
+        _ => return None,
+    };
+    (zeros.is_none() || keeps_zero).then_some((relu, zeros.map(|(_, op)| op)))
 }

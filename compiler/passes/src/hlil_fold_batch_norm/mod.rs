@@ -11,7 +11,7 @@
 //! depend on an input is left alone.
 
 use treville_hlil::Hlil;
-use treville_ir::{Attrs, Diagnostic, Func, Op, Rewriter, Uses, ValueId, attrs};
+use treville_ir::{Attr, Attrs, Diagnostic, Func, Op, Rewriter, Uses, ValueId, attrs};
 
 use crate::analysis::range;
 use crate::{Domain, Example, Level, Module, Options, Pass, dce, origin::Origin};
@@ -44,6 +44,8 @@ struct Linear<'a> {
     op: &'a Op<Hlil>,
     /// The axis of the filter that is the output channel.
     filter_axis: usize,
+    /// The axis of the result that is the output channel.
+    channel_axis: usize,
     bias: Option<ValueId>,
 }
 
@@ -67,7 +69,7 @@ impl Folder<'_> {
         let deviation = emit.rw.push("apply", &[shifted], attrs! { function: "rsqrt", parameter: 0.0 }, emit.loc)?;
         let factor = emit.op("mul", &[scale, deviation])?;
 
-        let (x, mean) = match self.linear_above(op.operands[0]) {
+        let (x, mean) = match self.linear_above(op.operands[0]).filter(|linear| linear.channel_axis == 1) {
             Some(linear) => {
                 let mean = match linear.bias {
                     None => mean,
@@ -86,17 +88,16 @@ impl Folder<'_> {
         };
         let moved = emit.op("mul", &[mean, factor])?;
         let bias = emit.op("sub", &[offset, moved])?;
-        self.with_bias(&mut emit, x, bias, op).map(|result| vec![result])
+        self.with_bias(&mut emit, x, bias, 1, op).map(|result| vec![result])
     }
 
     /// A product of a linear op and a channel-wise weight.
     fn fold_factor(&self, rw: &mut Rewriter<'_, Hlil>, op: &Op<Hlil>) -> Result<Option<Vec<ValueId>>, Diagnostic> {
         let &[a, b] = op.operands.as_slice() else { return Ok(None) };
         let (x, factor) = if self.is_fixed(b) { (a, b) } else { (b, a) };
-        let channel_wise = self.is_fixed(factor)
-            && self.func.ty(x) == self.func.ty(op.results[0])
-            && self.is_channel_wise(factor, self.func.ty(x).rank());
-        let Some(linear) = self.linear_above(x).filter(|_| channel_wise) else { return Ok(None) };
+        let kept = self.is_fixed(factor) && self.func.ty(x) == self.func.ty(op.results[0]);
+        let linear = self.linear_above(x).filter(|linear| kept && self.is_along(factor, x, linear.channel_axis));
+        let Some(linear) = linear else { return Ok(None) };
         let mut emit = Emit { rw, loc: &op.loc };
         let factor = emit.flat(factor, self.func)?;
         let product = self.scaled(&mut emit, &linear, factor)?;
@@ -105,7 +106,7 @@ impl Folder<'_> {
             Some(bias) => {
                 let bias = emit.flat(bias, self.func)?;
                 let bias = emit.op("mul", &[bias, factor])?;
-                self.with_bias(&mut emit, product, bias, op)?
+                self.with_bias(&mut emit, product, bias, linear.channel_axis, op)?
             }
         };
         range::copy(self.func, op.results[0], emit.rw.func_mut(), result);
@@ -127,9 +128,10 @@ impl Folder<'_> {
         emit: &mut Emit<'_, '_, '_>,
         x: ValueId,
         bias: ValueId,
+        axis: usize,
         op: &Op<Hlil>,
     ) -> Result<ValueId, Diagnostic> {
-        let bias = emit.along(bias, 1, self.func.ty(op.results[0]).rank())?;
+        let bias = emit.along(bias, axis, self.func.ty(op.results[0]).rank())?;
         let result = emit.op("add", &[x, bias])?;
         range::copy(self.func, op.results[0], emit.rw.func_mut(), result);
         Ok(result)
@@ -138,28 +140,31 @@ impl Folder<'_> {
     /// The linear op that nothing but the op below uses, through a channel-wise bias that nothing else uses.
     fn linear_above(&self, x: ValueId) -> Option<Linear<'_>> {
         let (_, op) = self.func.defining_op(x).filter(|_| self.uses.of(x).len() == 1)?;
-        let filter_axis = match op.def.mnemonic {
-            "conv" => 0,
-            "matmul" => 1,
+        let rank = |v: ValueId| self.func.ty(v).rank();
+        let (filter_axis, channel_axis) = match op.def.mnemonic {
+            "conv" => (0, 1),
+            // With groups the output channels lie along two axes of the filter.
+            "conv_transpose" if op.attrs["groups"] == Attr::Int(1) => (1, 1),
+            "matmul" => (rank(op.operands[1]) - 1, rank(x) - 1),
             "add" => {
                 let &[a, b] = op.operands.as_slice() else { return None };
                 let (y, bias) = if self.is_fixed(b) { (a, b) } else { (b, a) };
                 let linear = self.linear_above(y).filter(|linear| linear.bias.is_none())?;
                 let channel_wise = self.is_fixed(bias)
                     && self.func.ty(y) == self.func.ty(x)
-                    && self.is_channel_wise(bias, self.func.ty(x).rank());
+                    && self.is_along(bias, x, linear.channel_axis);
                 return channel_wise.then_some(Linear { bias: Some(bias), ..linear });
             }
             _ => return None,
         };
-        self.is_fixed(op.operands[1]).then_some(Linear { op, filter_axis, bias: None })
+        self.is_fixed(op.operands[1]).then_some(Linear { op, filter_axis, channel_axis, bias: None })
     }
 
-    /// Whether a value broadcasts along axis 1 of a tensor of this rank and no other.
-    fn is_channel_wise(&self, bias: ValueId, rank: usize) -> bool {
-        let shape = &self.func.ty(bias).shape;
+    /// Whether a value broadcasts to another one along this axis and no other.
+    fn is_along(&self, vector: ValueId, to: ValueId, channel_axis: usize) -> bool {
+        let (shape, rank) = (&self.func.ty(vector).shape, self.func.ty(to).rank());
         let axis = |i: usize| i + rank - shape.len();
-        shape.len() <= rank && (0..shape.len()).all(|i| shape[i] == 1 || axis(i) == 1)
+        shape.len() <= rank && (0..shape.len()).all(|i| shape[i] == 1 || axis(i) == channel_axis)
     }
 
     fn is_fixed(&self, value: ValueId) -> bool {

@@ -7,16 +7,21 @@
 //! Everything that cannot be lowered is reported at once, by node. Ranges are carried over: an LLIL value has the range of the HLIL value
 //! that it stands for.
 
+mod apply;
+mod compare;
+mod integer;
 mod ops;
+mod product;
+mod reduce;
 
 use std::collections::BTreeMap;
 
 use treville_hlil::{Hlil, Scalar, Weights};
 use treville_ir::{Arg, ArgKind, Attrs, Diagnostic, Func, Op, Rewriter, Uses, ValueId, attrs};
-use treville_llil::{Fixed, Llil, Secrecy};
+use treville_llil::{Fixed, Llil, RoundingMode, Secrecy};
 use treville_ring::encode_value;
 
-use crate::analysis::range;
+use crate::analysis::range::{self, Range};
 use crate::{Domain, Example, Level, Module, Options, Pass};
 
 /// The pass.
@@ -133,13 +138,7 @@ impl<'a> Lowering<'a> {
             Source::Computed(has) => {
                 let value = forms.by_frac[&has];
                 if has > frac {
-                    let rounding = self.options.rounding.name();
-                    self.rw.push(
-                        "scale_down",
-                        &[value],
-                        attrs! { shift: i64::from(has - frac), rounding: rounding },
-                        loc,
-                    )?
+                    self.scale_down(value, has - frac, loc)?
                 } else {
                     self.rw.push("scale_up", &[value], attrs! { shift: i64::from(frac - has) }, loc)?
                 }
@@ -191,22 +190,103 @@ impl<'a> Lowering<'a> {
     }
 
     fn constant(&mut self, op: &Op<Hlil>, frac: u8) -> Result<ValueId, Diagnostic> {
-        let numbers: Vec<f64> = match &op.attrs["values"] {
-            treville_ir::Attr::Ints(values) => values.iter().map(|&v| v as f64).collect(),
-            other => other.as_floats().unwrap_or_default().iter().map(|&v| f64::from(v as f32)).collect(),
+        let numbers = numbers(op);
+        let values = numbers.iter().map(|&v| self.encoded(v, frac, &op.loc)).collect::<Result<Vec<i64>, _>>()?;
+        let attrs = attrs! {
+            shape: op.attrs["shape"].clone(), value: values, ring: i64::from(self.options.ring.get()), frac: i64::from(frac)
         };
-        let ring = self.options.ring;
-        let encoded = numbers.iter().map(|&v| encode_value(v, frac, ring).map(|e| ring.to_signed(e)));
-        let values = encoded.collect::<Result<Vec<i64>, _>>().map_err(|e| {
-            Diagnostic::error("E0303", format!("a constant has no place in the ring with {frac} fraction bits: {e}"))
-                .at_node(&op.loc, "here")
-                .with_help("use a smaller scale")
-        })?;
-        let attrs = attrs! { shape: op.attrs["shape"].clone(), value: values, ring: i64::from(ring.get()), frac: i64::from(frac) };
         self.rw.push("constant", &[], attrs, &op.loc)
     }
 
+    /// Appends an op; its range follows from those of its operands.
     fn emit(&mut self, op: &str, operands: &[ValueId], attrs: Attrs, loc: &str) -> Result<ValueId, Diagnostic> {
-        self.rw.push(op, operands, attrs, loc)
+        let value = self.rw.push(op, operands, attrs, loc)?;
+        range::derive(self.rw.func_mut(), value);
+        Ok(value)
     }
+
+    /// Appends an op whose result cannot leave a range.
+    fn emit_within(
+        &mut self,
+        op: &str,
+        operands: &[ValueId],
+        attrs: Attrs,
+        within: Range,
+        loc: &str,
+    ) -> Result<ValueId, Diagnostic> {
+        let value = self.rw.push(op, operands, attrs, loc)?;
+        range::annotate_proven(self.rw.func_mut(), value, within);
+        Ok(value)
+    }
+
+    /// A public constant of ring elements with these fraction bits.
+    fn elements(&mut self, shape: &[usize], values: &[i64], frac: u8, loc: &str) -> Result<ValueId, Diagnostic> {
+        let ring = self.options.ring;
+        let values: Vec<i64> = values.iter().map(|v| ring.to_signed(ring.wrap(*v as u64))).collect();
+        let attrs = attrs! { shape: dims(shape), value: values, ring: i64::from(ring.get()), frac: i64::from(frac) };
+        self.rw.push("constant", &[], attrs, loc)
+    }
+
+    /// A public number, rounded to these fraction bits.
+    fn number(&mut self, value: f64, frac: u8, loc: &str) -> Result<ValueId, Diagnostic> {
+        let element = self.encoded(value, frac, loc)?;
+        self.elements(&[], &[element], frac, loc)
+    }
+
+    fn encoded(&self, value: f64, frac: u8, loc: &str) -> Result<i64, Diagnostic> {
+        let ring = self.options.ring;
+        let element = encode_value(value, frac, ring).map_err(|e| {
+            Diagnostic::error("E0303", format!("a constant has no place in the ring with {frac} fraction bits: {e}"))
+                .at_node(loc, "here")
+                .with_help("use a smaller scale")
+        })?;
+        Ok(ring.to_signed(element))
+    }
+
+    /// The same ring elements, standing for reals that are 2^frac times smaller.
+    fn with_more_frac(&mut self, value: ValueId, frac: u8, loc: &str) -> Result<ValueId, Diagnostic> {
+        let unit = self.elements(&[], &[1], frac, loc)?;
+        self.emit("mul", &[value, unit], Attrs::new(), loc)
+    }
+
+    /// A ScaleDown of a new value, with the rounding that is asked for.
+    fn scale_down(&mut self, value: ValueId, shift: u8, loc: &str) -> Result<ValueId, Diagnostic> {
+        let attrs = attrs! { shift: i64::from(shift), rounding: self.options.rounding.name() };
+        self.emit("scale_down", &[value], attrs, loc)
+    }
+
+    /// Whether a result with these fraction bits has room in the ring: by its range, or without one by `headroom_bits`.
+    fn has_room(&self, old: ValueId, frac: u8) -> bool {
+        let bits = self.options.ring.get() - 1;
+        let Some(range) = range::of(self.rw.old(), old) else {
+            return frac.saturating_add(self.options.headroom_bits) <= bits;
+        };
+        let elements = range.magnitude() * range::MARGIN * 2f64.powi(frac.into());
+        elements <= 2f64.powi(bits.into()) && self.failures(old, elements) <= RARE
+    }
+
+    /// The probability that a ScaleDown of a value of this magnitude fails.
+    fn failures(&self, old: ValueId, elements: f64) -> f64 {
+        match self.options.rounding {
+            RoundingMode::Local => {
+                self.rw.old().ty(old).elements() as f64 * elements * 2f64.powi(-i32::from(self.options.ring.get()))
+            }
+            RoundingMode::Exact | RoundingMode::Probabilistic => 0.0,
+        }
+    }
+}
+
+/// The probability of failure up to which a ScaleDown may be given more bits than it needs.
+const RARE: f64 = 1.0 / (1u64 << 20) as f64;
+
+/// The numbers of a constant; reals are rounded to f32, as the evaluator has them.
+fn numbers(constant: &Op<Hlil>) -> Vec<f64> {
+    match &constant.attrs["values"] {
+        treville_ir::Attr::Ints(values) => values.iter().map(|&v| v as f64).collect(),
+        other => other.as_floats().unwrap_or_default().iter().map(|&v| f64::from(v as f32)).collect(),
+    }
+}
+
+fn dims(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&size| size as i64).collect()
 }

@@ -4,11 +4,14 @@
 //!
 //! | rule | identity |
 //! |---|---|
-//! | `sink-past-move` | reshape, transpose, slice, concat of ScaleDowns of one shift = ScaleDown of the move; exact |
+//! | `sink-past-move` | reshape, transpose, slice, gather, concat of ScaleDowns of one shift = ScaleDown of the move; exact |
 //! | `sink-past-relu`, `sink-past-max-pool` | f(floor(x / 2^s)) = floor(f(x) / 2^s) for monotone f with f(0) = 0; exact |
 //! | `merge-at-sum` | two ScaleDowns of one shift under add or sub become one after it; nearer to the real sum by up to one unit |
 //! | `merge-scale-downs` | floor(floor(x / 2^s) / 2^t) = floor(x / 2^(s+t)); exact |
+//! | `absorb-at-drelu` | x >= 0 = floor(x / 2^s) >= 0; exact |
 //! | `absorb-at-arg-max` | the index of the maximum does not depend on the scale; ties of rounded values are decided by the exact ones |
+//!
+//! A ScaleDown that leaves no fraction bits is a floor that the model asks for: it stays where it is.
 //!
 //! A rule fires only where the ScaleDown that is left has no more elements than those that it replaces, and where the wider value fits:
 //! four times its range, or without a range `headroom_bits` bits left of the point, within the ring, and within the domain of the comparison
@@ -45,6 +48,11 @@ fn run(module: Module, options: &Options) -> Result<Module, Vec<Diagnostic>> {
     Ok(Module::Llil(sinker.rw.finish().map_err(|e| vec![e])?, weights))
 }
 
+/// Whether an op's result has no fraction bits, whatever its operand's are.
+fn forgets_scale(op: &Op<Llil>) -> bool {
+    matches!(op.def.mnemonic, "arg_max" | "drelu")
+}
+
 /// A ScaleDown that has not been placed yet: the value that stands for it is `raw` scaled down.
 #[derive(Clone)]
 struct Pending {
@@ -67,6 +75,9 @@ impl Sinker<'_> {
         if op.def.mnemonic == "scale_down" {
             let pending = self.scale_down(id, op)?;
             self.pending.insert(result, pending);
+            if self.rw.old().ty(result).elem.fixed().is_some_and(|fixed| fixed.frac == 0) {
+                self.settle(result)?;
+            }
             return Ok(());
         }
         let Some(operands) = self.sinkable(id, op) else {
@@ -78,7 +89,7 @@ impl Sinker<'_> {
         let raws: Vec<ValueId> = operands.iter().map(|pending| pending.raw).collect();
         let value = self.rw.push(op.def, &raws, op.attrs.clone(), &op.loc)?;
         range::copy(self.rw.old(), result, self.rw.func_mut(), value);
-        if op.def.mnemonic == "arg_max" {
+        if forgets_scale(op) {
             self.rw.replace(result, value);
         } else {
             self.pending.insert(result, Pending { raw: value, ..operands[0].clone() });
@@ -101,8 +112,8 @@ impl Sinker<'_> {
     /// The pending forms of all operands, where the op may be done before their ScaleDown.
     fn sinkable(&self, id: OpId, op: &Op<Llil>) -> Option<Vec<Pending>> {
         let compares = match op.def.mnemonic {
-            "add" | "sub" | "concat" | "reshape" | "transpose" | "slice" => false,
-            "relu" | "max_pool" | "arg_max" => true,
+            "add" | "sub" | "concat" | "reshape" | "transpose" | "slice" | "gather" => false,
+            "relu" | "drelu" | "max_pool" | "arg_max" => true,
             _ => return None,
         };
         let operands: Vec<Pending> = op.operands.iter().map(|v| self.pending.get(v).cloned()).collect::<Option<_>>()?;
@@ -115,7 +126,7 @@ impl Sinker<'_> {
         let replaced: usize = distinct.iter().map(|v| func.ty(*v).elements()).sum();
         let shrinks = func.ty(op.results[0]).elements() <= replaced;
         let fits = op.operands.iter().zip(&operands).all(|(old, pending)| self.fits(*old, pending, compares))
-            && (op.def.mnemonic == "arg_max" || self.fits(op.results[0], &operands[0], false));
+            && (forgets_scale(op) || self.fits(op.results[0], &operands[0], false));
         (one_shift && unshared && shrinks && fits).then_some(operands)
     }
 

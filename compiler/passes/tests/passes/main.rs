@@ -3,10 +3,13 @@
 //! Semantics are compared through the reference evaluators on generated networks ([`net::random`]); seeds are fixed and in every message.
 
 mod analysis;
+mod apply;
 mod canonicalize;
 mod dce;
 mod examples;
+mod hlil_defer_softmax;
 mod hlil_exchange_pool_relu;
+mod hlil_expand_quotients;
 mod hlil_fold_batch_norm;
 mod hlil_fold_constants;
 mod hlil_to_llil;
@@ -14,4 +17,5 @@ mod llil_lazy_scale_down;
 mod llil_liveness;
 mod manager;
 mod net;
+mod operations;
 mod pipeline;

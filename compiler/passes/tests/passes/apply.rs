@@ -1,0 +1,178 @@
+//! `apply` in fixed point: piecewise polynomials against the functions that they stand for.
+
+use indexmap::IndexMap;
+use treville_hlil::{FUNCTIONS, Function, Tensor};
+use treville_ir::attrs;
+use treville_llil::{Exact, Local, Probabilistic, Rounding, RoundingMode};
+use treville_passes::analysis::{calibrate::calibrate, range, range::Range};
+use treville_passes::approximate::{Approximation, Request, approximate};
+use treville_passes::{Module, Options, run_passes};
+use treville_ring::RingBits;
+
+use crate::net::{self, Net};
+
+/// Where each function is tested: all that has no place of its own from -6 to 6.
+fn interval(function: &Function) -> (f64, f64) {
+    match function.name {
+        "exp" => (-8.0, 3.0),
+        "sinh" | "cosh" => (-3.0, 3.0),
+        "log" | "rsqrt" | "reciprocal" => (0.0625, 16.0),
+        "sqrt" | "pow" => (0.0, 16.0),
+        "tan" => (-1.4, 1.4),
+        "asin" | "acos" | "atanh" => (-0.96875, 0.96875),
+        "acosh" => (1.0, 16.0),
+        _ => (-6.0, 6.0),
+    }
+}
+
+fn parameter(function: &Function) -> f64 {
+    if function.takes_parameter { 1.5 } else { 0.0 }
+}
+
+/// 2^16 elements from end to end, as they are with `frac` fraction bits.
+fn grid((low, high): (f64, f64), frac: u8) -> Vec<f32> {
+    let unit = 2f64.powi(-i32::from(frac));
+    let at = |i: u32| low + (high - low) * f64::from(i) / 65535.0;
+    (0..65536).map(|i| ((at(i) / unit).round() * unit) as f32).collect()
+}
+
+/// One function on a tensor, calibrated on the elements, and the approximation that this leads to.
+fn lowered(function: &Function, x: &[f32], options: &Options) -> (Module, IndexMap<String, Tensor>, Approximation) {
+    let parameter = parameter(function);
+    let mut net = Net::new(1);
+    let input = net.input(&[x.len()]);
+    let y = net.op("apply", &[input], attrs! { function: function.name, parameter: parameter });
+    let Module::Hlil(mut func, weights) = net.finish(&[y]) else { panic!() };
+    let x = ndarray::Array1::from(x.to_vec()).into_dyn();
+    let sample = IndexMap::from([("x0".to_string(), Tensor::F32(x))]);
+    calibrate(&func, &weights, std::slice::from_ref(&sample)).unwrap().annotate(&mut func);
+    let request = Request {
+        f: &|x| (function.eval)(x, parameter),
+        defined: Range { low: function.domain.0, high: function.domain.1 },
+        pole: function.pole,
+        operand: range::of(&func, input).unwrap(),
+        magnitude: range::of(&func, y).unwrap().magnitude(),
+        operand_frac: options.scale,
+        frac: options.scale,
+        ring: options.ring,
+    };
+    let approximation = approximate(&request).unwrap_or_else(|e| panic!("{}: {e}", function.name));
+    let module = run_passes("hlil-to-llil,llil-default", Module::Hlil(func, weights), options)
+        .unwrap_or_else(|e| panic!("{}: {:?}", function.name, e.diagnostics()));
+    assert_eq!(range::misfits(module.llil().unwrap()), [], "{}", function.name);
+    (module, sample, approximation)
+}
+
+/// The greatest difference between results and the function, in units of the last place.
+fn worst(function: &Function, x: &[f32], y: &[u64], frac: u8) -> f64 {
+    let parameter = parameter(function);
+    let scale = 2f64.powi(frac.into());
+    let off = |x: &f32, y: &u64| ((*y as i64) as f64 - (function.eval)(f64::from(*x), parameter) * scale).abs();
+    x.iter().zip(y).map(|(x, y)| off(x, y)).fold(0.0, f64::max)
+}
+
+#[test]
+fn every_function_is_within_its_stated_error_on_a_16_bit_grid() {
+    for scale in [8, 12, 16] {
+        for function in FUNCTIONS {
+            let options = Options { scale, ..Options::default() };
+            let x = grid(interval(function), scale);
+            let (module, sample, approximation) = lowered(function, &x, &options);
+            let y = net::run_ring(&module, &sample, &mut Exact);
+            let worst = worst(function, &x, y[0].as_slice().unwrap(), scale);
+            let stated = approximation.error;
+            assert!(worst <= stated, "{} at {scale}: off by {worst}, stated {stated}", function.name);
+            // Half a unit for the fit, one for the last ScaleDown, and half of what the function changes from one operand to the next.
+            assert!(stated <= 2.0 + approximation.slope, "{} at {scale}: {stated}", function.name);
+            let steep = approximation.slope > 2.0;
+            assert!(steep || worst > stated / 2.0, "{} at {scale}: off by {worst}, stated {stated}", function.name);
+        }
+    }
+}
+
+#[test]
+fn other_roundings_stay_within_the_stated_error() {
+    for rounding in [RoundingMode::Local, RoundingMode::Probabilistic] {
+        for function in FUNCTIONS {
+            let options = Options { rounding, ..Options::default() };
+            let x: Vec<f32> = grid(interval(function), options.scale).into_iter().step_by(16).collect();
+            let (module, sample, approximation) = lowered(function, &x, &options);
+            let source: &mut dyn Rounding =
+                if rounding == RoundingMode::Local { &mut Local(5) } else { &mut Probabilistic(5) };
+            let y = net::run_ring(&module, &sample, source);
+            let worst = worst(function, &x, y[0].as_slice().unwrap(), options.scale);
+            assert!(worst <= approximation.error, "{}: off by {worst}, stated {}", function.name, approximation.error);
+        }
+    }
+}
+
+fn request<'a>(f: &'a dyn Fn(f64) -> f64, operand: (f64, f64), magnitude: f64) -> Request<'a> {
+    Request {
+        f,
+        defined: Range { low: f64::NEG_INFINITY, high: f64::INFINITY },
+        pole: None,
+        operand: Range { low: operand.0, high: operand.1 },
+        magnitude,
+        operand_frac: 12,
+        frac: 12,
+        ring: RingBits::FULL,
+    }
+}
+
+/// What the program computes for one operand.
+fn evaluate(table: &Approximation, x: i64, operand_frac: u8) -> f64 {
+    let piece = table.breakpoints.iter().filter(|t| x >= **t).count();
+    let shift = operand_frac + table.scale_frac - table.v_frac;
+    let v = (x - table.centres[piece]).wrapping_mul(table.scales[piece]) >> shift;
+    let (first, rest) = table.coefficients.split_first().unwrap();
+    let sum = rest.iter().rev().map(|c| c[piece]).reduce(|sum, c| (sum * v >> table.v_frac) + c).unwrap_or(0);
+    ((sum * v + first[piece]) >> (table.partial_frac + table.v_frac - table.frac)) as f64
+        * 2f64.powi(-i32::from(table.frac))
+}
+
+#[test]
+fn outside_its_domain_a_function_is_constant() {
+    let table = approximate(&request(&f64::tanh, (-2.0, 2.0), 1.0)).unwrap();
+    for x in [8i64 << 12, 1 << 40, 1 << 61] {
+        assert!((evaluate(&table, x, 12) - 1.0).abs() < 1e-3 && (evaluate(&table, -x, 12) + 1.0).abs() < 1e-3);
+    }
+    // An exponential is cut where it is twice as large as it was seen to be.
+    let table = approximate(&request(&f64::exp, (-8.0, 0.0), 1.0)).unwrap();
+    assert!((evaluate(&table, 1 << 50, 12) - 2.0).abs() < 1e-3 && evaluate(&table, -(1 << 50), 12).abs() < 1e-3);
+}
+
+#[test]
+fn a_pole_within_the_range_parts_the_pieces() {
+    let reciprocal = Function::of("reciprocal").unwrap();
+    let f = |x: f64| (reciprocal.eval)(x, 0.0);
+    let table = approximate(&Request { pole: reciprocal.pole, ..request(&f, (-4.0, 4.0), 16.0) }).unwrap();
+    for x in [0.0625, 0.25, 1.0, 3.0f64] {
+        for x in [x, -x] {
+            let y = evaluate(&table, (x * 4096.0) as i64, 12);
+            assert!((y - 1.0 / x).abs() < 0.04 / (x * x * 256.0).min(1.0) * 0.04 + 0.04, "1 / {x} is {y}");
+        }
+    }
+    assert_eq!(evaluate(&table, -1, 12).signum(), -1.0);
+    assert_eq!(evaluate(&table, 1, 12).signum(), 1.0);
+    // A range on one side stays there.
+    let table = approximate(&Request { pole: reciprocal.pole, ..request(&f, (1.0, 1000.0), 1.0) }).unwrap();
+    assert!((table.domain.low - 0.5).abs() < 1e-3, "{:?}", table.domain);
+}
+
+/// Coefficients are the same on every machine.
+#[test]
+fn an_approximation_is_a_function_of_its_request() {
+    let sigmoid = Function::of("sigmoid").unwrap();
+    let table =
+        approximate(&Request { operand_frac: 8, frac: 8, ..request(&|x| (sigmoid.eval)(x, 0.0), (-4.0, 4.0), 1.0) });
+    insta::assert_debug_snapshot!(table.unwrap());
+}
+
+#[test]
+fn what_does_not_fit_the_ring_is_refused() {
+    let ring = RingBits::new(16).unwrap();
+    let error = approximate(&Request { ring, ..request(&f64::tanh, (-1000.0, 1000.0), 1.0) }).unwrap_err();
+    assert!(error.to_string().contains("ring of 16 bits"), "{error}");
+    let error = approximate(&request(&|x| (x * 4000.0).sin(), (-100.0, 100.0), 1.0)).unwrap_err();
+    assert!(error.to_string().contains("more than 256 pieces"), "{error}");
+}
