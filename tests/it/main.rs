@@ -5,6 +5,7 @@
 
 mod cost;
 mod failures;
+mod formats;
 mod garbage;
 mod kills;
 mod ladder;

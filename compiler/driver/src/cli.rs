@@ -83,6 +83,9 @@ pub struct ModelArgs {
     /// A size file with one line a tensor: its name and dimensions.
     #[arg(long, value_name = "FILE")]
     pub sizes: Option<PathBuf>,
+    /// The signature of a SavedModel; `serving_default` or the only one where this is not given.
+    #[arg(long, value_name = "NAME")]
+    pub signature: Option<String>,
     /// The node whose output is the result; by default the nodes that nothing uses.
     #[arg(long, value_name = "NODE")]
     pub result: Vec<String>,
@@ -109,7 +112,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct CompileArgs {
-    /// The model: TensorFlow GraphDef (`.pb`, `.pbtxt`) or `.hlil`.
+    /// The model: TensorFlow GraphDef (`.pb`, `.pbtxt`), SavedModel directory, or `.hlil`.
     pub(crate) model: PathBuf,
     /// The directory to write.
     #[arg(short, long, value_name = "DIR")]

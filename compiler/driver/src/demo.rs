@@ -152,6 +152,7 @@ impl ModelArgs {
             ranges: None,
             shape: vec![],
             sizes: None,
+            signature: None,
             result: vec![],
             public: vec![],
             secret: vec![],

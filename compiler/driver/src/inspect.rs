@@ -11,7 +11,7 @@ use treville_passes::{Module, Options, PassError, hlil_to_llil, run_passes};
 
 use crate::cli::ModelArgs;
 use crate::failure::Failure;
-use crate::model::{Model, import_options, read_file};
+use crate::model::{Model, import_options};
 use crate::source::Source;
 use crate::table::table;
 
@@ -27,8 +27,10 @@ pub(crate) fn inspect(path: &Path, args: &ModelArgs) -> Result<String, Failure> 
 
 /// How many nodes of each kind the results need; nothing for files that no front end reads.
 fn coverage_text(file: &str, path: &Path, args: &ModelArgs) -> Result<String, Failure> {
-    let bytes = read_file(path)?;
-    let Ok(source) = Source::of(path, &bytes) else { return Ok(String::new()) };
+    if path.extension().is_some_and(|e| e == "hlil") {
+        return Ok(String::new());
+    }
+    let source = Source::open(path)?;
     let Ok(counts) = source.coverage(&import_options(path, args)?) else { return Ok(String::new()) };
     let n_nodes: usize = counts.iter().map(|c| c.nodes).sum();
     let n_supported: usize = counts.iter().filter(|c| c.supported).map(|c| c.nodes).sum();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use indexmap::IndexMap;
 use treville_frontend_tensorflow::{Options, Sizes};
 use treville_hlil::{Hlil, Tensor, TensorType, Weights};
@@ -11,7 +12,7 @@ use treville_party::Exit;
 use crate::cli::ModelArgs;
 use crate::failure::Failure;
 pub use crate::samples::Samples;
-use crate::source::Source;
+use crate::source::{Source, read_file};
 
 /// The greatest number of elements of a tensor: 1 GiB of f32.
 const MAX_ELEMENTS: f64 = (1u64 << 28) as f64;
@@ -37,21 +38,20 @@ impl Model {
     /// # Errors
     /// Exit code 2 for unusable options or files that cannot be read, 3 for what is not supported: all problems at once.
     pub fn read(path: &Path, args: &ModelArgs) -> Result<Self, Failure> {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes = read_file(path)?;
+        let name = path.file_stem().unwrap_or("model".as_ref()).to_string_lossy().into_owned();
         if path.extension().is_some_and(|e| e == "hlil") {
-            return Self::read_hlil(path, name, &bytes);
+            return Self::read_hlil(path, name, &read_file(path)?);
         }
-        Self::import(name, &Source::of(path, &bytes)?, &import_options(path, args)?)
+        Self::import(name, &Source::open(path)?, &import_options(path, args)?)
     }
 
     /// Imports a GraphDef, text or binary.
-    pub fn from_graph(name: String, file: &str, bytes: &[u8], args: &ModelArgs) -> Result<Self, Failure> {
-        Self::import(name, &Source::GraphDef(bytes), &import_options(Path::new(file), args)?)
+    pub fn from_graph(name: String, file: &str, bytes: &'static [u8], args: &ModelArgs) -> Result<Self, Failure> {
+        Self::import(name, &Source::GraphDef(Bytes::from_static(bytes)), &import_options(Path::new(file), args)?)
     }
 
     /// Imports what a front end reads.
-    pub(crate) fn import(name: String, source: &Source<'_>, options: &Options) -> Result<Self, Failure> {
+    pub(crate) fn import(name: String, source: &Source, options: &Options) -> Result<Self, Failure> {
         match source.import(options) {
             Ok(imported) => Model {
                 name,
@@ -120,19 +120,11 @@ impl Model {
     }
 }
 
-/// The bytes of a model file.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path.is_dir() {
-        let what = "SavedModel directories are not supported yet; freeze the graph to a .pb";
-        return Err(Failure::new(Exit::Unsupported, format!("{}: {what}", path.display())));
-    }
-    std::fs::read(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
-}
-
 /// What the command line says about the model in a file.
 pub(crate) fn import_options(path: &Path, args: &ModelArgs) -> Result<Options, Failure> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut options = Options { file, outputs: args.result.clone(), ..Options::default() };
+    let (outputs, signature) = (args.result.clone(), args.signature.clone());
+    let mut options = Options { file, outputs, signature, ..Options::default() };
     for shape in &args.shape {
         let parsed = shape.rsplit_once(':').and_then(|(name, dims)| {
             let dims: Option<Vec<usize>> = dims.split('x').map(|d| d.parse().ok()).collect();

@@ -1,24 +1,34 @@
 //! Model files: which format a file has, and the front end that reads it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use treville_frontend_tensorflow::{self as tensorflow, ImportError, Imported, OpCount, Options};
+use bytes::Bytes;
+use treville_frontend_tensorflow::{self as tensorflow, Format, ImportError, Imported, OpCount, Options};
 use treville_party::Exit;
 
 use crate::failure::Failure;
 
-/// The content of a model file that a front end reads.
-pub(crate) enum Source<'a> {
+/// A model that a front end reads.
+pub(crate) enum Source {
     /// A TensorFlow GraphDef, text or binary.
-    GraphDef(&'a [u8]),
+    GraphDef(Bytes),
+    /// The directory of a TensorFlow SavedModel.
+    SavedModel(PathBuf),
 }
 
-impl<'a> Source<'a> {
-    /// Tells the format: by the path's ending where that says it, else by the first bytes.
+impl Source {
+    /// Reads a model file, and tells its format by its ending where that says it, else by its first bytes.
     ///
     /// # Errors
-    /// Exit code 3 for a format that is not supported.
-    pub(crate) fn of(path: &Path, bytes: &'a [u8]) -> Result<Self, Failure> {
+    /// Exit code 2 for a file that cannot be read, 3 for a format that is not supported.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        if path.is_dir() {
+            return Ok(Source::SavedModel(path.to_path_buf()));
+        }
+        if let Some(folder) = path.parent().filter(|_| path.ends_with("saved_model.pb")) {
+            return Ok(Source::SavedModel(folder.to_path_buf()));
+        }
+        let bytes = read_file(path)?;
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         if ending == "onnx" {
             let what = "ONNX is not supported yet; export a TensorFlow GraphDef (.pb or .pbtxt)";
@@ -31,20 +41,33 @@ impl<'a> Source<'a> {
     pub(crate) fn format(&self) -> &'static str {
         match self {
             Source::GraphDef(_) => "TensorFlow GraphDef",
+            Source::SavedModel(_) => "TensorFlow SavedModel",
         }
     }
 
     /// Imports the model.
     pub(crate) fn import(&self, options: &Options) -> Result<Imported, ImportError> {
         match self {
-            Source::GraphDef(bytes) => tensorflow::import(bytes, tensorflow::Format::sniff(bytes), options),
+            Source::GraphDef(bytes) => tensorflow::import(bytes, Format::sniff(bytes), options),
+            Source::SavedModel(folder) => tensorflow::import_saved_model(&files_of(folder), options),
         }
     }
 
     /// The kinds of nodes that the results need, and whether each is supported.
     pub(crate) fn coverage(&self, options: &Options) -> Result<Vec<OpCount>, ImportError> {
         match self {
-            Source::GraphDef(bytes) => tensorflow::coverage(bytes, tensorflow::Format::sniff(bytes), options),
+            Source::GraphDef(bytes) => tensorflow::coverage(bytes, Format::sniff(bytes), options),
+            Source::SavedModel(folder) => tensorflow::coverage_saved_model(&files_of(folder), options),
         }
     }
+}
+
+/// The bytes of a file that the user named.
+pub(crate) fn read_file(path: &Path) -> Result<Bytes, Failure> {
+    std::fs::read(path).map(Bytes::from).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
+}
+
+/// The files of a folder, by their path in it.
+fn files_of(folder: &Path) -> impl Fn(&str) -> std::io::Result<Bytes> + '_ {
+    |file| std::fs::read(folder.join(file)).map(Bytes::from)
 }

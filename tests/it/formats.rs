@@ -1,0 +1,61 @@
+//! Models in every format that is read, by the command, against the answers that were written with them.
+
+use treville_party::{Array, output_path, read_inputs, read_npy, write_npy};
+
+use crate::support::{path, root, succeed};
+
+/// Fraction bits.
+const SCALE: &str = "16";
+
+/// The greatest difference from the answer, for answers of magnitude up to 1; above that it is relative.
+const TOLERANCE: f32 = 1e-3;
+
+#[test]
+fn saved_models_answer_like_tensorflow() {
+    for (name, options) in [
+        ("keras_export", &[][..]),
+        ("module", &[]),
+        ("module_two_signatures", &["--signature", "first"]),
+        ("session_partitioned", &[]),
+    ] {
+        let model = root().join("tests/saved_models").join(name);
+        answers(&path(&model), &path(&model.with_extension("npz")), options);
+    }
+    let file = root().join("tests/saved_models/session/saved_model.pb");
+    answers(&path(&file), &path(&root().join("tests/saved_models/session.npz")), &[]);
+}
+
+/// Float and fixed point give the arrays `expected_NAME` beside the inputs.
+fn answers(model: &str, data: &str, options: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (expected, given): (Vec<_>, Vec<_>) = read_inputs(data.as_ref(), "")
+        .expect("inputs and answers")
+        .into_iter()
+        .partition(|(name, _)| name.starts_with("expected_"));
+    let inputs: Vec<String> = given
+        .iter()
+        .map(|(name, array)| {
+            write_npy(&folder.path().join(format!("{name}.npy")), array).expect("the folder is ours");
+            format!("--input={name}={name}.npy")
+        })
+        .collect();
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let n_results = expected.len();
+    for how in [&[][..], &["--fixed", "--scale", SCALE]] {
+        succeed(folder.path(), &[&["eval", model, "--output", "result.npy"], options, &inputs, how].concat());
+        for (name, expected) in &expected {
+            let file = output_path(&folder.path().join("result.npy"), &name["expected_".len()..], n_results);
+            let found = read_npy(&file).expect("a result");
+            assert!(close(&found, expected), "{model} {how:?}, {name}: {found}\ninstead of\n{expected}");
+        }
+    }
+}
+
+fn close(found: &Array, expected: &Array) -> bool {
+    match (found, expected) {
+        (Array::F32(f), Array::F32(e)) => {
+            f.shape() == e.shape() && f.iter().zip(e).all(|(f, e)| (f - e).abs() <= TOLERANCE * e.abs().max(1.0))
+        }
+        (found, expected) => found == expected,
+    }
+}
