@@ -16,7 +16,7 @@ fn saved_models_answer_like_tensorflow() {
         ("keras_export", &[][..]),
         ("module", &[]),
         ("module_two_signatures", &["--signature", "first"]),
-        ("session_partitioned", &[]),
+        ("session_ref_variables", &[]),
     ] {
         let model = root().join("tests/saved_models").join(name);
         answers(&path(&model), &path(&model.with_extension("npz")), options);
