@@ -1,1 +1,7 @@
 //! Operations of model formats that are compositions of HLIL's.
+//!
+//! Each takes the node that it is imported for, and fails where an op of HLIL does not take its operands.
+
+pub mod activation;
+pub mod elementwise;
+pub mod take;
