@@ -79,7 +79,7 @@ impl Model {
         let beside = path.with_file_name("weights.safetensors");
         let weights = match std::fs::read(&beside) {
             Ok(bytes) => {
-                Weights::from_safetensors(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", beside.display())))?
+                Weights::from_safetensors(bytes).map_err(|e| Failure::usage(format!("{}: {e}", beside.display())))?
             }
             Err(_) => Weights::default(),
         };

@@ -20,7 +20,7 @@ pub(crate) fn opt(args: &OptArgs) -> Result<String, Failure> {
     let weights = match &args.weights {
         Some(path) => {
             let bytes = std::fs::read(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
-            Weights::from_safetensors(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?
+            Weights::from_safetensors(bytes).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?
         }
         None => Weights::default(),
     };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
-use treville_ir::{Use, ValueId};
+use treville_ir::{FuncResult, Use, ValueId};
 
 use crate::{Func, Scalar, Tensor};
 
@@ -68,7 +68,13 @@ pub fn evaluate_with(
             }
         }
     }
-    Ok(func.results().iter().map(|r| values[r.value.index()].clone().expect(ORDER).into_owned()).collect())
+    let results = func.results();
+    let result = |(i, r): (usize, &FuncResult)| {
+        let is_last = results[i + 1..].iter().all(|later| later.value != r.value);
+        let value = &mut values[r.value.index()];
+        if is_last { value.take() } else { value.clone() }.expect(ORDER).into_owned()
+    };
+    Ok(results.iter().enumerate().map(result).collect())
 }
 
 const ORDER: &str = "invariant: operands precede their users, and values live until their last use";

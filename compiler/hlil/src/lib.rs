@@ -16,6 +16,7 @@ mod functions;
 pub mod ops;
 mod product;
 mod rules;
+mod stored;
 mod taps;
 mod tensor;
 mod weights;
@@ -24,6 +25,7 @@ pub use dialect::{Elem, Hlil, Scalar};
 pub use evaluate::{EvalError, evaluate, evaluate_with};
 pub use functions::{FUNCTIONS, Function};
 pub use rules::{conv_spec, pool_window};
+pub use stored::{Encoding, StoredError, StoredTensor};
 pub use tensor::Tensor;
 pub use weights::{Weights, WeightsError};
 

@@ -3,16 +3,16 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use indexmap::IndexMap;
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
-use treville_ring::tensor::from_vec;
 
-use crate::{EvalError, Func, Scalar, Tensor, evaluate};
+use crate::{Encoding, EvalError, Func, Scalar, StoredTensor, Tensor, evaluate};
 
-/// Weights by name: source tensors, and recipes that compute further ones from them on demand.
+/// Weights by name: source tensors, in memory or as they lie in a file, and recipes that compute further ones from them on demand.
 ///
-/// Clones share the source tensors. No `Debug` of values: weights are a party's secret.
+/// Clones share the source tensors and the file. No `Debug` of values: weights are a party's secret.
 #[derive(Clone, Default)]
 pub struct Weights {
     recipes: IndexMap<String, Recipe>,
@@ -21,6 +21,7 @@ pub struct Weights {
 #[derive(Clone)]
 enum Recipe {
     Source(Arc<ArrayD<f32>>),
+    Stored(StoredTensor),
     Computed(Arc<Computed>),
 }
 
@@ -61,13 +62,13 @@ pub enum WeightsError {
         /// Why.
         source: EvalError,
     },
-    /// A tensor in a file is of another kind than f32.
-    #[error("weight `{name}` is stored as {dtype}, expected F32")]
-    Dtype {
+    /// A stored tensor does not hold reals.
+    #[error("weight `{name}` is stored as {encoding}, expected a float of 16, 32 or 64 bits")]
+    Encoding {
         /// The weight.
         name: String,
         /// How it is stored.
-        dtype: String,
+        encoding: String,
     },
     /// The bytes are no safetensors file.
     #[error("not a valid safetensors file")]
@@ -97,6 +98,18 @@ impl Weights {
     /// Where the name is taken.
     pub fn add_source(&mut self, name: impl Into<String>, tensor: ArrayD<f32>) -> Result<(), WeightsError> {
         self.add(name.into(), Recipe::Source(Arc::new(tensor)))
+    }
+
+    /// Adds a source tensor as it lies in a file. It is decoded each time that it is asked for, and the store keeps only the bytes.
+    ///
+    /// # Errors
+    /// Where the name is taken, or the tensor holds integers.
+    pub fn add_stored(&mut self, name: impl Into<String>, tensor: StoredTensor) -> Result<(), WeightsError> {
+        let name = name.into();
+        if tensor.scalar() != Scalar::F32 {
+            return Err(WeightsError::Encoding { name, encoding: format!("{:?}", tensor.encoding()) });
+        }
+        self.add(name, Recipe::Stored(tensor))
     }
 
     /// Adds a weight that `func` computes; its arguments stand for the weights `inputs`, in order. Nothing is computed yet.
@@ -148,50 +161,52 @@ impl Weights {
     pub fn shape(&self, name: &str) -> Result<Vec<usize>, WeightsError> {
         Ok(match self.recipe(name)? {
             Recipe::Source(tensor) => tensor.shape().to_vec(),
+            Recipe::Stored(tensor) => tensor.shape().to_vec(),
             Recipe::Computed(computed) => computed.func.ty(computed.func.results()[0].value).shape.clone(),
         })
     }
 
-    /// A weight, computed now if it has a recipe. Nothing is kept.
+    /// A weight, decoded or computed now. Nothing is kept.
     ///
     /// # Errors
     /// Where there is no such weight, or its recipe fails.
     pub fn get(&self, name: &str) -> Result<ArrayD<f32>, WeightsError> {
         let computed = match self.recipe(name)? {
             Recipe::Source(tensor) => return Ok(ArrayD::clone(tensor)),
+            Recipe::Stored(tensor) => return Ok(real(tensor.decode())),
             Recipe::Computed(computed) => computed,
         };
         let args = computed.func.args().zip(&computed.inputs);
         let args = args.map(|((_, arg), input)| Ok((arg.name.clone(), Tensor::F32(self.get(input)?))));
         let args = args.collect::<Result<IndexMap<_, _>, WeightsError>>()?;
         let results = evaluate(&computed.func, &args);
-        let results = results.map_err(|source| WeightsError::Eval { name: name.to_string(), source })?;
-        match results.into_iter().next() {
-            Some(Tensor::F32(tensor)) => Ok(tensor),
-            _ => unreachable!("invariant: add_recipe asks for one real result"),
-        }
+        Ok(real(results.map_err(|source| WeightsError::Eval { name: name.to_string(), source })?.remove(0)))
     }
 
     fn recipe(&self, name: &str) -> Result<&Recipe, WeightsError> {
         self.recipes.get(name).ok_or_else(|| WeightsError::Unknown { name: name.to_string() })
     }
 
-    /// Reads a safetensors file's bytes; all tensors become sources, in the order of the file.
+    /// Reads a safetensors file; all tensors become sources, in the order of the file, and stay in its bytes.
     ///
     /// # Errors
-    /// Where the bytes are no such file, or a tensor is not f32.
-    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = SafeTensors::deserialize(bytes).map_err(WeightsError::Format)?;
-        let mut tensors: Vec<_> = file.iter().collect();
+    /// Where the bytes are no such file, or a tensor does not hold reals.
+    pub fn from_safetensors(file: impl Into<Bytes>) -> Result<Self, WeightsError> {
+        let file = file.into();
+        let tensors = SafeTensors::deserialize(&file).map_err(WeightsError::Format)?;
+        let mut tensors: Vec<_> = tensors.iter().collect();
         tensors.sort_by(|(a, x), (b, y)| (x.data().as_ptr(), a).cmp(&(y.data().as_ptr(), b)));
         let mut weights = Self::new();
         for (name, view) in tensors {
-            if view.dtype() != Dtype::F32 {
-                return Err(WeightsError::Dtype { name: name.to_string(), dtype: format!("{:?}", view.dtype()) });
-            }
-            let (words, _) = view.data().as_chunks::<4>();
-            let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
-            weights.add_source(name, from_vec(view.shape(), values))?;
+            let encoding = match view.dtype() {
+                Dtype::F16 => Encoding::F16,
+                Dtype::BF16 => Encoding::BF16,
+                Dtype::F32 => Encoding::F32,
+                Dtype::F64 => Encoding::F64,
+                other => return Err(WeightsError::Encoding { name: name.into(), encoding: format!("{other:?}") }),
+            };
+            let tensor = StoredTensor::new(view.shape(), encoding, file.slice_ref(view.data()));
+            weights.add_stored(name, tensor.expect("invariant: the format's reader has checked the length"))?;
         }
         Ok(weights)
     }
@@ -229,9 +244,22 @@ impl Weights {
         out.write_all(&header).map_err(io("header"))?;
         for name in names {
             let tensor = self.get(name)?;
-            let bytes: Vec<u8> = tensor.iter().flat_map(|v| v.to_le_bytes()).collect();
-            out.write_all(&bytes).map_err(io(name))?;
+            let values = tensor.as_standard_layout();
+            for values in values.as_slice().expect("invariant: standard layout").chunks(WRITE_CHUNK) {
+                let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                out.write_all(&bytes).map_err(io(name))?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Elements that are encoded and written at a time.
+const WRITE_CHUNK: usize = 1 << 14;
+
+fn real(tensor: Tensor) -> ArrayD<f32> {
+    match tensor {
+        Tensor::F32(tensor) => tensor,
+        Tensor::I64(_) => unreachable!("invariant: the store takes reals only"),
     }
 }
