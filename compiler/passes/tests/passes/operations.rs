@@ -179,11 +179,23 @@ fn products_of_tensors() {
     compare(
         2,
         |net, x| {
-            let a = net.op("reshape", &[x[0]], attrs! { shape: [6, 4] });
-            let b = net.op("reshape", &[x[1]], attrs! { shape: [4, 6] });
+            let a = net.op("reshape", &[x[0]], attrs! { shape: [2, 3, 4] });
+            let b = net.op("reshape", &[x[1]], attrs! { shape: [1, 4, 6] });
             vec![net.op("matmul", &[a, b], attrs! {})]
         },
         UNIT,
+    );
+    compare(
+        1,
+        |net, x| {
+            let x = net.op("reshape", &[x[0]], attrs! { shape: [1, 2, 3, 4] });
+            let w = net.weight(&[2, 3, 2, 2]);
+            let window = attrs! {
+                strides: [2, 1], pads: [0, 1, 1, 0], dilations: [1, 2], groups: 1, output_padding: [1, 0]
+            };
+            vec![net.op("conv_transpose", &[x, w], window)]
+        },
+        0.2,
     );
 }
 
