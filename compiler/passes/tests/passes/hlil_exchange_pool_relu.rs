@@ -64,3 +64,29 @@ fn keeps_the_results_of_random_networks_bit_for_bit() {
         assert_near(&run(&before, &sample), &run(&after, &sample), 0.0, &format!("seed {seed}"));
     }
 }
+
+#[test]
+fn a_clip_goes_behind_the_pool_likewise() {
+    let clipped = |min: f64, padded: bool| {
+        let mut net = Net::new(1);
+        let x = net.input(&[1, 2, 5, 5]);
+        let mut y = net.op("clip", &[x], attrs! { min: min, max: 0.5 });
+        if padded {
+            y = net.op("pad", &[y], attrs! { begin: [0, 0, 1, 1], end: [0, 0, 1, 1], value: 0.0 });
+        }
+        let z = net.pool("max_pool", y, 3);
+        net.finish(&[z])
+    };
+    for (min, padded, expected) in [
+        (-0.25, false, vec!["max_pool", "clip"]),
+        (0.25, false, vec!["max_pool", "clip"]),
+        (-0.25, true, vec!["pad", "max_pool", "clip"]),
+        (0.25, true, vec!["clip", "pad", "max_pool"]),
+    ] {
+        let before = clipped(min, padded);
+        let after = passes("hlil-exchange-pool-relu", before.clone());
+        assert_eq!(order(&after), expected);
+        let sample = sample(&before, 1);
+        assert_eq!(run(&before, &sample), run(&after, &sample));
+    }
+}

@@ -117,3 +117,46 @@ fn channel_wise_factors_fold_too() {
         assert_near(&run(&before, &sample), &run(&after, &sample), 1e-5, "unfolded");
     }
 }
+
+#[test]
+fn folds_into_a_transposed_convolution_without_groups() {
+    let network = |groups: i64| {
+        let mut net = Net::new(3);
+        let (x, w) = (net.input(&[1, 4, 3, 3]), net.weight(&[4, 2, 2, 2]));
+        let window = attrs! {
+            strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1], groups: groups, output_padding: [0, 0]
+        };
+        let y = net.op("conv_transpose", &[x, w], window);
+        let bias = net.weight(&[2 * groups as usize, 1, 1]);
+        let y = net.op("add", &[y, bias], attrs! {});
+        let y = net.batch_norm(y, 1e-3);
+        net.finish(&[y])
+    };
+    for (groups, n_ops) in [(1, 2), (2, 4)] {
+        let before = network(groups);
+        let after = passes("hlil-fold-batch-norm,hlil-fold-constants,dce", before.clone());
+        assert_eq!(after.n_ops(), n_ops, "{after}");
+        let sample = sample(&before, 1);
+        assert_near(&run(&before, &sample), &run(&after, &sample), 1e-5, "transposed");
+    }
+}
+
+/// The output channels of a stack of matrix products are its last axis; a batch norm is along axis 1.
+#[test]
+fn a_stack_of_products_has_its_channels_last() {
+    let network = |channel_last: bool| {
+        let mut net = Net::new(3);
+        let (x, w) = (net.input(&[2, 3, 4]), net.weight(&[4, 3]));
+        let y = net.op("matmul", &[x, w], attrs! {});
+        let factor = net.weight(if channel_last { &[3] } else { &[3, 1] });
+        let y = net.op("mul", &[y, factor], attrs! {});
+        net.finish(&[y])
+    };
+    for (channel_last, n_ops) in [(true, 1), (false, 2)] {
+        let before = network(channel_last);
+        let after = passes("hlil-fold-batch-norm,hlil-fold-constants,dce", before.clone());
+        assert_eq!(after.n_ops(), n_ops, "{after}");
+        let sample = sample(&before, 1);
+        assert_near(&run(&before, &sample), &run(&after, &sample), 1e-5, "stack");
+    }
+}

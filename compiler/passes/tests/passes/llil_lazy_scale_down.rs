@@ -170,3 +170,32 @@ fn nothing_sinks_where_the_wider_value_might_not_fit() {
     assert_eq!([sinks(28, Some("16")), sinks(28, Some("17"))], [true, false]);
     assert!(!sinks(12, Some("1e12")));
 }
+
+/// A comparison of two products needs no ScaleDown.
+#[test]
+fn signs_do_not_depend_on_the_scale() {
+    let mut net = Net::new(1);
+    let (x, w) = (net.input(&[1, 6]), net.weight(&[6, 4]));
+    let (y, v) = (net.input(&[1, 6]), net.weight(&[6, 4]));
+    let (a, b) = (net.op("matmul", &[x, w], attrs! {}), net.op("matmul", &[y, v], attrs! {}));
+    let greater = net.op("greater", &[a, b], attrs! {});
+    let after = passes("hlil-to-llil,llil-lazy-scale-down", net.finish(&[greater]));
+    assert_eq!(order(&after), ["matmul", "matmul", "sub", "drelu", "constant", "sub"]);
+}
+
+/// Sums of floors are not the floor of the sum, nor is their order that of what they are floors of.
+#[test]
+fn floors_stay_where_they_are() {
+    let mut net = Net::new(1);
+    let (x, y) = (net.input(&[64]), net.input(&[64]));
+    let five = net.constant(&[], &[5.0]);
+    let [a, b] = [x, y].map(|v| {
+        let v = net.op("mul", &[v, five], attrs! {});
+        net.op("cast", &[v], attrs! { to: "i64" })
+    });
+    let results = ["add", "sub", "greater"].map(|op| net.op(op, &[a, b], attrs! {}));
+    let before = net.finish(&results);
+    let after = passes("hlil-to-llil,llil-default", before.clone());
+    let sample = sample(&before, 1);
+    assert_eq!(run(&before, &sample), run(&after, &sample));
+}

@@ -99,7 +99,7 @@ pub(crate) fn random(seed: u64) -> Module {
     for _ in 0..4 + net.random.below(8) {
         let shape = net.shape(x);
         let c = shape[3];
-        x = match net.random.below(17) {
+        x = match net.random.below(21) {
             0 | 1 => {
                 let filters = 1 + net.random.below(3);
                 let y = net.nchw(x);
@@ -155,6 +155,16 @@ pub(crate) fn random(seed: u64) -> Module {
                 let ints: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
                 net.op("reshape", &[flat], attrs! { shape: ints })
             }
+            16 => net.op("clip", &[x], attrs! { min: -0.5, max: 1.5 }),
+            17 => {
+                let negative = net.op("neg", &[x], attrs! {});
+                net.op("max", &[x, negative], attrs! {})
+            }
+            18 => {
+                let indices: Vec<i64> = (0..c as i64).rev().collect();
+                net.op("gather", &[x], attrs! { axis: 3, indices: indices })
+            }
+            19 => net.op("apply", &[x], attrs! { function: "sigmoid", parameter: 0.0 }),
             15 => {
                 let perm = [[0i64, 2, 1, 3], [0, 1, 2, 3], [0, 3, 2, 1]][net.random.below(3)];
                 net.op("transpose", &[x], attrs! { perm: perm })
