@@ -1,17 +1,22 @@
 //! The samples that ranges and scale are found on.
 
 use indexmap::IndexMap;
-use treville_hlil::Tensor;
+use treville_hlil::{Scalar, Tensor, TensorType};
+use treville_ring::tensor::from_vec;
 
 use crate::cli::ModelArgs;
 use crate::failure::Failure;
 use crate::model::{Model, Samples};
+use crate::work;
 
 /// Samples are drawn from this range where there is no data and no `--input-range`.
 const DEFAULT_RANGE: (f32, f32) = (-4.0, 4.0);
 
-/// How many samples are drawn.
-const DRAWN_SAMPLES: usize = 32;
+/// How many samples are drawn, unless that were more work than [`DRAWN_WORK`].
+const DRAWN_SAMPLES: u64 = 32;
+
+/// How many multiply-accumulates the drawn samples may take, half a minute on a small machine; two are drawn in any case.
+const DRAWN_WORK: u64 = 1 << 37;
 
 /// Samples, and where they come from.
 pub(crate) struct Calibration {
@@ -39,7 +44,7 @@ impl Calibration {
 
     /// Seeded samples from the inputs' ranges.
     fn draw(model: &Model, args: &ModelArgs) -> Result<Self, Failure> {
-        let inputs = model.inputs();
+        let inputs: Vec<(&str, &TensorType)> = model.input_types().collect();
         let given = input_ranges(&inputs, args)?;
         let range = |name: &str| given.get(name).copied().unwrap_or(DEFAULT_RANGE);
         let mut state = 0x7472_6576_696c_6c65_u64;
@@ -52,10 +57,15 @@ impl Calibration {
             low + unit * (high - low)
         };
         let mut samples = Samples::default();
-        for _ in 0..DRAWN_SAMPLES {
-            let sample = inputs.iter().map(|(name, shape)| {
-                let values = (0..shape.iter().product()).map(|_| next(range(name))).collect();
-                (name.clone(), Tensor::F32(treville_ring::tensor::from_vec(shape, values)))
+        let n_samples = (DRAWN_WORK / work::total(&model.func).max(1)).clamp(2, DRAWN_SAMPLES);
+        for _ in 0..n_samples {
+            let sample = inputs.iter().map(|(name, ty)| {
+                let values: Vec<f32> = (0..ty.elements()).map(|_| next(range(name))).collect();
+                let tensor = match ty.elem.scalar {
+                    Scalar::F32 => Tensor::F32(from_vec(&ty.shape, values)),
+                    Scalar::I64 => Tensor::I64(from_vec(&ty.shape, values.iter().map(|v| v.round() as i64).collect())),
+                };
+                (name.to_string(), tensor)
             });
             samples.inputs.push(sample.collect());
         }
@@ -70,7 +80,7 @@ impl Calibration {
 }
 
 /// What `--input-range` says, by input.
-fn input_ranges(inputs: &[(String, Vec<usize>)], args: &ModelArgs) -> Result<IndexMap<String, (f32, f32)>, Failure> {
+fn input_ranges(inputs: &[(&str, &TensorType)], args: &ModelArgs) -> Result<IndexMap<String, (f32, f32)>, Failure> {
     let mut ranges = IndexMap::new();
     for text in &args.input_range {
         let parsed = text.rsplit_once('=').and_then(|(name, range)| {
@@ -81,7 +91,7 @@ fn input_ranges(inputs: &[(String, Vec<usize>)], args: &ModelArgs) -> Result<Ind
             .filter(|(_, (l, h))| l.is_finite() && h.is_finite() && l < h)
             .ok_or_else(|| Failure::usage(format!("--input-range {text}: expected NAME=LO:HI, LO below HI")))?;
         if inputs.iter().all(|(n, _)| *n != name) {
-            let names: Vec<&str> = inputs.iter().map(|(n, _)| n.as_str()).collect();
+            let names: Vec<&str> = inputs.iter().map(|(n, _)| *n).collect();
             let what = format!("there is no input `{name}`; there are: {}", names.join(", "));
             return Err(Failure::usage(format!("--input-range {text}: {what}")));
         }

@@ -80,6 +80,9 @@ pub struct ModelArgs {
     /// The shape of an input: `NAME:1x28x28x1`.
     #[arg(long, value_name = "NAME:DIMS")]
     pub shape: Vec<String>,
+    /// Fix the value of an input at compile time, for all to see: `NAME=FILE.npy`.
+    #[arg(long, value_name = "NAME=FILE")]
+    pub bind: Vec<String>,
     /// A size file with one line a tensor: its name and dimensions.
     #[arg(long, value_name = "FILE")]
     pub sizes: Option<PathBuf>,

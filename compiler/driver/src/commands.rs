@@ -9,7 +9,7 @@ use treville_hlil::Hlil;
 use treville_ir::{Dialect, irdl};
 use treville_llil::{Exact, Llil};
 use treville_net::Shape;
-use treville_party::{Array, RunReport, read_inputs, write_npy};
+use treville_party::{Array, RunReport, write_npy};
 
 use crate::backends::Backend;
 use crate::cli::*;
@@ -24,7 +24,7 @@ use crate::simulate::Simulation;
 use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
-use crate::{demo, doctor, inspect, keys, opt};
+use crate::{data, demo, doctor, inspect, keys, opt};
 use treville_passes::analysis::scale::ScaleRow;
 
 /// Runs a command.
@@ -36,7 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
     };
     match &cli.command {
         Command::Demo(args) => demo::demo(args, &say),
-        Command::Compile(args) => compile_command(args, &say),
+        Command::Compile(args) => compile_command(args, cli.quiet, &say),
         Command::Build(args) => {
             let binary = Package::open(&args.dir)?.build(cli.quiet)?;
             Ok(format!("{}\n", binary.display()))
@@ -68,15 +68,15 @@ fn load(path: &Path, options: &ModelArgs, calibration: Option<Samples>) -> Resul
     compile(Model::read(path, options)?, options, calibration, Watch::default())
 }
 
-fn compile_command(args: &CompileArgs, say: &dyn Fn(&str)) -> Result<String, Failure> {
+fn compile_command(args: &CompileArgs, quiet: bool, say: &dyn Fn(&str)) -> Result<String, Failure> {
     let backend = Backend::by_name(&args.options.backend)?;
     let mut print =
         |pass: &treville_passes::Pass, module: &treville_passes::Module| eprintln!("// after {}\n{module}", pass.name);
     let mut stopwatch = Stopwatch::start();
     let model = Model::read(&args.model, &args.options)?;
     stopwatch.lap("read the model");
-    let watch =
-        Watch { after_each: args.print_ir_after_all.then_some(&mut print as _), stopwatch: Some(&mut stopwatch) };
+    let after_each = args.print_ir_after_all.then_some(&mut print as _);
+    let watch = Watch { after_each, progress: !quiet, stopwatch: Some(&mut stopwatch) };
     let compiled = compile(model, &args.options, None, watch)?;
     let package = package::write(&compiled, backend, &args.output, args.vendor)?;
     stopwatch.lap("write the package");
@@ -201,7 +201,7 @@ fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
             plan: &plan,
             manifest: &package.manifest,
             weights: &weights,
-            inputs: inputs(&args.input)?,
+            inputs: data::read_arguments(&args.input)?,
             recorder: None,
         }
         .run(Backend::by_name(&package.manifest.backend)?)?;
@@ -213,7 +213,7 @@ fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
             plan: &compiled.plan,
             manifest: &compiled.manifest,
             weights: &compiled.weights,
-            inputs: inputs(&args.input)?,
+            inputs: data::read_arguments(&args.input)?,
             recorder: None,
         }
         .run(compiled.backend)?;
@@ -257,20 +257,10 @@ fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
     finish_outputs(&outputs, args.output.as_deref(), None)
 }
 
-/// Named arrays from `NAME=FILE` arguments; the name is empty where there is none.
-fn inputs(arguments: &[String]) -> Result<Vec<(String, Array)>, Failure> {
-    let mut arrays = Vec::new();
-    for argument in arguments {
-        let (name, path) = argument.split_once('=').unwrap_or(("", argument));
-        arrays.extend(read_inputs(Path::new(path), name).map_err(|e| Failure::usage(e.to_string()))?);
-    }
-    Ok(arrays)
-}
-
 fn samples_of(arguments: &[String], model: &Model) -> Result<Samples, Failure> {
     let names = model.inputs();
     let mut arrays = BTreeMap::new();
-    for (name, array) in inputs(arguments)? {
+    for (name, array) in data::read_arguments(arguments)? {
         // A lone array without a name is the first input.
         let name = if name.is_empty() { names.first().map(|(n, _)| n.clone()).unwrap_or_default() } else { name };
         let known = names.iter().any(|(n, _)| *n == name) || matches!(name.as_str(), "labels" | "expected");

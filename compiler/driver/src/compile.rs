@@ -1,11 +1,12 @@
 //! Model file to compiled program: import, passes, scale, ranges, price, manifest.
 
+use indicatif::{ProgressBar, ProgressStyle};
 use treville_codegen::Plan;
 use treville_hlil::{Hlil, Weights};
 use treville_ir::{ArgKind, Diagnostic, Func, Post, TensorType};
 use treville_llil::{Llil, RoundingMode};
 use treville_party::{Exit, InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, RunReport, WeightFile, WeightInfo};
-use treville_passes::analysis::calibrate::calibrate;
+use treville_passes::analysis::calibrate::calibrate_with;
 use treville_passes::analysis::error::annotate_err;
 use treville_passes::analysis::failure::failure_bound;
 use treville_passes::analysis::range;
@@ -50,12 +51,15 @@ pub struct Compiled {
     /// How many calibration samples there were.
     pub n_calibrated: usize,
     price: Price,
-    error_bound: Option<f64>,
+    /// The bound on the difference between the backend's first result and the reference evaluator's, as a real number, where it is known.
+    pub error_bound: Option<f64>,
 }
 
 /// Hooks for a user who wants to watch.
 #[derive(Default)]
 pub struct Watch<'a> {
+    /// Draws a bar on a terminal while samples are evaluated.
+    pub progress: bool,
     /// Times the stages.
     pub stopwatch: Option<&'a mut Stopwatch>,
     /// Gets each pass's result.
@@ -104,9 +108,12 @@ pub fn compile(
         }
         None => {
             let calibration = Calibration::choose(&model, args, default_calibration)?;
-            calibrate(&hlil, &hlil_weights, &calibration.samples.inputs)
+            let inputs = &calibration.samples.inputs;
+            let bar = watch.progress.then(|| progress_bar(inputs.len())).unwrap_or_else(ProgressBar::hidden);
+            calibrate_with(&hlil, &hlil_weights, inputs, &mut |_| bar.inc(1))
                 .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?
                 .annotate(&mut hlil);
+            bar.finish_and_clear();
             let n_samples = calibration.samples.inputs.len();
             notes.push(format!("ranges are calibrated on {} ({n_samples} samples)", calibration.origin));
             Some(calibration)
@@ -215,6 +222,13 @@ impl Compiled {
     pub fn output_error_bound(&self) -> f64 {
         self.error_bound.unwrap_or(0.0)
     }
+}
+
+/// A bar over the samples of a calibration; nothing where stderr is no terminal.
+fn progress_bar(n_samples: usize) -> ProgressBar {
+    let bar = ProgressBar::new(n_samples as u64).with_message("finding ranges");
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} samples  {msg}  {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// The role that plays a party of the program: in a backend of one party, that one plays all.

@@ -151,6 +151,7 @@ impl ModelArgs {
             input_range: vec![],
             ranges: None,
             shape: vec![],
+            bind: vec![],
             sizes: None,
             signature: None,
             result: vec![],

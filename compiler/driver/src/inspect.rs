@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use treville_frontend_tensorflow::OpCount;
-use treville_hlil::Hlil;
-use treville_ir::{ArgKind, Diagnostic, Func, Op};
+use treville_ir::{ArgKind, Diagnostic};
 use treville_party::Exit;
 use treville_passes::{Module, Options, PassError, hlil_to_llil, run_passes};
 
@@ -14,6 +13,7 @@ use crate::failure::Failure;
 use crate::model::{Model, import_options};
 use crate::source::Source;
 use crate::table::table;
+use crate::work::multiply_accumulates;
 
 /// Everything that is known of a model without compiling it.
 pub(crate) fn inspect(path: &Path, args: &ModelArgs) -> Result<String, Failure> {
@@ -70,7 +70,7 @@ fn program_text(model: &Model) -> String {
     for (_, op) in func.ops() {
         let (count, macs) = by_op.entry(op.def.mnemonic).or_default();
         *count += 1;
-        *macs += multiplications(func, op);
+        *macs += multiply_accumulates(func, op);
     }
     let total: u64 = by_op.values().map(|(_, macs)| macs).sum();
     let mut text = format!(
@@ -95,18 +95,4 @@ fn program_text(model: &Model) -> String {
         text += &format!("note: {}\n", note.message);
     }
     text
-}
-
-/// The multiply-accumulates of a product of tensors; zero for all else.
-fn multiplications(func: &Func<Hlil>, op: &Op<Hlil>) -> u64 {
-    let shape = |i: usize| func.ty(op.operands[i]).shape.as_slice();
-    let count = |dims: &[usize]| dims.iter().map(|&d| d as u64).product::<u64>();
-    let result = count(&func.ty(op.results[0]).shape);
-    match op.def.mnemonic {
-        "matmul" => result * shape(0).last().map_or(1, |&d| d as u64),
-        "conv" => result * count(&shape(1)[1..]),
-        // Each element of the operand meets each filter of its group once.
-        "conv_transpose" => count(shape(0)) * count(&shape(1)[1..]),
-        _ => 0,
-    }
 }

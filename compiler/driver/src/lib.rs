@@ -9,6 +9,7 @@ mod calibration;
 mod cli;
 mod commands;
 pub mod compile;
+mod data;
 mod demo;
 mod doctor;
 mod failure;
@@ -29,6 +30,7 @@ mod source;
 pub mod stopwatch;
 mod table;
 pub mod verify;
+mod work;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@ use treville_ir::{ArgKind, Diagnostic, Func, Listing, parse};
 use treville_party::Exit;
 
 use crate::cli::ModelArgs;
+use crate::data;
 use crate::failure::Failure;
 pub use crate::samples::Samples;
 use crate::source::{Source, read_file};
@@ -143,6 +144,13 @@ pub(crate) fn import_options(path: &Path, args: &ModelArgs) -> Result<Options, F
         match name {
             "weights" => options.weights_owner = Some(party.to_string()),
             _ => drop(options.owners.insert(name.to_string(), party.to_string())),
+        }
+    }
+    for bound in &args.bind {
+        let (name, file) =
+            bound.split_once('=').ok_or_else(|| Failure::usage(format!("--bind {bound}: expected NAME=FILE")))?;
+        for (name, array) in data::read(Path::new(file), name)? {
+            options.bound.insert(name, data::tensor(array));
         }
     }
     options.public = args.public.iter().cloned().collect();

@@ -6,9 +6,10 @@ use std::path::Path;
 use indexmap::IndexMap;
 use ndarray::{ArrayD, Axis};
 use treville_hlil::{Scalar, Tensor};
-use treville_party::{Array, read_inputs};
+use treville_party::Array;
 use treville_ring::tensor::from_vec;
 
+use crate::data;
 use crate::failure::Failure;
 use crate::model::Model;
 
@@ -31,7 +32,7 @@ impl Samples {
     pub fn read(path: &Path, model: &Model) -> Result<Self, Failure> {
         let inputs = model.inputs();
         let single = inputs.first().map(|(n, _)| n.as_str()).unwrap_or_default();
-        let arrays = read_inputs(path, single).map_err(|e| Failure::usage(e.to_string()))?;
+        let arrays = data::read(path, single)?;
         Self::from_arrays(arrays.into_iter().collect(), model)
             .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
     }

@@ -16,6 +16,7 @@ use treville_protocol::Recorder;
 use treville_ring::decode;
 
 use crate::compile::Compiled;
+use crate::data::array;
 use crate::failure::Failure;
 use crate::fixed::{FixedEvaluator, replay};
 use crate::model::{self, Model, Samples};
@@ -115,22 +116,17 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
     let start = Instant::now();
     let mut fixed_evaluator = FixedEvaluator::new(compiled)?;
     let mut args = model::with_weights(&compiled.model.func, &compiled.model.weights, &IndexMap::new())?;
-    let (mut float, mut float_scores) = (Vec::new(), Vec::new());
-    let mut fixed = Vec::new();
+    let (mut float, mut fixed) = (Vec::new(), Vec::new());
     for (i, sample) in samples.inputs.iter().enumerate() {
         let at = |e: Failure| Failure::new(e.exit, format!("sample {i}: {e}"));
         args.extend(sample.clone());
         let raw = raw_float_results(&compiled.model, &args).map_err(at)?;
-        float.push(first_of(finish_float(&compiled.model, raw.clone()))?);
-        float_scores.push(first_of(raw)?);
-        fixed.push(fixed_evaluator.run(sample, &mut Exact, &mut |_, _| {}).map_err(at)?);
+        float.push(Answer { scores: first_of(raw.clone())?, values: finish_float(&compiled.model, raw) });
+        fixed.push(answer(compiled, fixed_evaluator.run(sample, &mut Exact, &mut |_, _| {}).map_err(at)?)?);
     }
-    let first =
-        |results: &[Decoded]| results.first().map(|d| d.value.clone()).expect("invariant: a program has a result");
-    let fixed_values: Vec<Array> = fixed.iter().map(|r| first(r)).collect();
 
     let n_mpc = mpc_limit.min(samples.inputs.len());
-    let mut mpc: Vec<Vec<Decoded>> = Vec::new();
+    let mut mpc: Vec<Answer> = Vec::new();
     let mut bit_exact_replays = 0;
     let (mut bytes_total, mut rounds) = (None, None);
     let mut next = 0;
@@ -159,57 +155,39 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
                 fixed_evaluator.run(&samples.inputs[next + i], &mut replay(&compiled.plan, offsets), &mut |_, _| {})?;
             let equal = replayed.iter().zip(&results).all(|(a, b)| a.ring == b.ring);
             bit_exact_replays += usize::from(rounded && equal);
-            mpc.push(results);
+            mpc.push(answer(compiled, results)?);
         }
         next = end;
     }
 
-    // Decisions are compared on what the program computes: before the receiver's softmax, where the bound holds.
-    let bound = compiled.output_error_bound();
-    let ring = compiled.manifest.ring()?;
-    let scores = |results: &[Vec<Decoded>]| {
-        results
-            .iter()
-            .map(|r| {
-                finish(
-                    r[0].ring.clone(),
-                    &OutputInfo { post: "none".into(), ..compiled.manifest.outputs[0].clone() },
-                    ring,
-                )
-                .value
-            })
-            .collect::<Vec<_>>()
-    };
-    let (fixed_scores, mpc_scores) = (scores(&fixed), scores(&mpc));
-    let mpc_values: Vec<Array> = mpc.iter().map(|r| first(r)).collect();
     let labels = samples.labels.as_deref();
+    let expected: Option<Vec<Array>> = samples.expected.as_ref().map(|e| e.iter().cloned().map(Array::F32).collect());
     let nodes =
         samples.inputs.first().map(|s| node_errors(compiled, &mut fixed_evaluator, s)).transpose()?.unwrap_or_default();
     let first_departure = nodes.iter().find(|n| n.max_abs_err > n.max_abs.max(1e-3) / 20.0).cloned();
-    let agreement = |a: &[Array], b: &[Array], tie: f64| share(a.iter().zip(b).map(|(a, b)| agree(a, b, tie)));
+    let agreement =
+        |a: &[Answer], b: &[Answer], tie: Option<f64>| share(a.iter().zip(b).filter_map(|(a, b)| agree(a, b, tie)));
+    let bound = compiled.error_bound;
     Ok(Verification {
         model: compiled.manifest.model.clone(),
         backend: compiled.manifest.backend.clone(),
         samples: samples.inputs.len(),
         float: accuracy(&float, labels),
-        fixed: accuracy(&fixed_values, labels),
-        mpc: accuracy(&mpc_values, labels),
+        fixed: accuracy(&fixed, labels),
+        mpc: accuracy(&mpc, labels),
         mpc_samples: n_mpc,
-        fixed_on_mpc_samples: accuracy(&fixed_values[..n_mpc], labels),
+        fixed_on_mpc_samples: accuracy(&fixed[..n_mpc], labels),
         agreement: Agreement {
-            float_fixed: agreement(&fixed_scores, &float_scores, bound),
-            fixed_mpc: agreement(&fixed_scores, &mpc_scores, bound),
-            float_fixed_strict: agreement(&fixed_scores, &float_scores, 0.0),
-            fixed_mpc_strict: agreement(&fixed_scores, &mpc_scores, 0.0),
+            float_fixed: agreement(&fixed, &float, bound),
+            fixed_mpc: agreement(&fixed, &mpc, bound),
+            float_fixed_strict: agreement(&fixed, &float, Some(0.0)),
+            fixed_mpc_strict: agreement(&fixed, &mpc, Some(0.0)),
         },
         bit_exact_replays,
         max_abs_err: MaxError {
-            float_fixed: largest(&float, &fixed_values),
-            fixed_mpc: largest(&fixed_values, &mpc_values),
-            float_expected: samples
-                .expected
-                .as_ref()
-                .and_then(|e| largest(&float, &e.iter().cloned().map(Array::F32).collect::<Vec<_>>())),
+            float_fixed: largest(float.iter().zip(&fixed).flat_map(|(a, b)| a.values.iter().zip(&b.values))),
+            fixed_mpc: largest(fixed.iter().zip(&mpc).flat_map(|(a, b)| a.values.iter().zip(&b.values))),
+            float_expected: expected.and_then(|e| largest(float.iter().map(|a| &a.values[0]).zip(&e))),
         },
         scale: compiled.manifest.scale,
         ring_bits: compiled.manifest.ring_bits,
@@ -243,6 +221,26 @@ impl Verification {
     }
 }
 
+/// What one inference answers.
+struct Answer {
+    /// The first result as the program computes it: before the receiver's softmax, where the error bound holds.
+    scores: Array,
+    /// All results as the user gets them.
+    values: Vec<Array>,
+}
+
+fn answer(compiled: &Compiled, results: Vec<Decoded>) -> Result<Answer, Failure> {
+    let (first, info) = results.first().zip(compiled.manifest.outputs.first()).ok_or_else(no_result)?;
+    let scores =
+        finish(first.ring.clone(), &OutputInfo { post: "none".into(), ..info.clone() }, compiled.manifest.ring()?)
+            .value;
+    Ok(Answer { scores, values: results.into_iter().map(|r| r.value).collect() })
+}
+
+fn no_result() -> Failure {
+    Failure::other("the model has no result")
+}
+
 fn shift_of(compiled: &Compiled, number: u32) -> u32 {
     let index = compiled.plan.ops.iter().position(|o| o.op == number);
     let op = index.and_then(|i| compiled.llil.ops().nth(i));
@@ -260,15 +258,11 @@ pub fn float_results(model: &Model, sample: &IndexMap<String, Tensor>) -> Result
 
 /// The first of the results.
 pub fn first_of(results: Vec<Array>) -> Result<Array, Failure> {
-    results.into_iter().next().ok_or_else(|| Failure::other("the model has no result"))
+    results.into_iter().next().ok_or_else(no_result)
 }
 
 fn raw_float_results(model: &Model, args: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
     let results = evaluate(&model.func, args).map_err(|e| Failure::other(e.to_string()))?;
-    let array = |tensor| match tensor {
-        Tensor::F32(x) => Array::F32(x),
-        Tensor::I64(x) => Array::I64(x),
-    };
     Ok(results.into_iter().map(array).collect())
 }
 
@@ -319,12 +313,7 @@ pub fn stack(samples: &[IndexMap<String, Tensor>], compiled: &Compiled) -> Vec<(
         .inputs
         .iter()
         .map(|info| {
-            let parts: Vec<Array> = samples
-                .iter()
-                .filter_map(|s| {
-                    if let Some(Tensor::F32(x)) = s.get(&info.name) { Some(Array::F32(x.clone())) } else { None }
-                })
-                .collect();
+            let parts: Vec<Array> = samples.iter().filter_map(|s| s.get(&info.name).cloned().map(array)).collect();
             (info.name.clone(), Array::stack(&parts.iter().collect::<Vec<_>>()))
         })
         .collect()
@@ -345,9 +334,9 @@ fn ranking(value: &Array) -> Option<Vec<i64>> {
     }
 }
 
-fn accuracy(values: &[Array], labels: Option<&[i64]>) -> Accuracy {
+fn accuracy(answers: &[Answer], labels: Option<&[i64]>) -> Accuracy {
     let Some(labels) = labels else { return Accuracy::default() };
-    let rankings: Option<Vec<Vec<i64>>> = values.iter().map(ranking).collect();
+    let rankings: Option<Vec<Vec<i64>>> = answers.iter().map(|a| ranking(&a.values[0])).collect();
     let Some(rankings) = rankings else { return Accuracy::default() };
     let among = |n: usize| {
         share(rankings.iter().zip(labels).map(|(r, l)| f64::from(u8::from(r.iter().take(n).any(|c| c == l)))))
@@ -362,18 +351,26 @@ fn share(parts: impl Iterator<Item = f64>) -> Option<f64> {
     (!parts.is_empty()).then(|| parts.iter().sum::<f64>() / parts.len() as f64)
 }
 
-/// Whether two results are the same decision: 1 or 0 for a classification, else the share of elements within `bound`.
+/// Whether two answers are the same decision: 1 or 0 for a classification, else the share of elements within `bound`, where there is one.
 /// If the two greatest scores of `a` lie closer than `bound`, either of them will do.
-fn agree(a: &Array, b: &Array, bound: f64) -> f64 {
-    let (Some(ra), Some(rb)) = (ranking(a), ranking(b)) else {
-        return match (a, b) {
-            (Array::F32(a), Array::F32(b)) if a.shape() == b.shape() && !a.is_empty() => {
-                a.iter().zip(b).filter(|(x, y)| f64::from((*x - *y).abs()) <= bound).count() as f64 / a.len() as f64
+fn agree(a: &Answer, b: &Answer, bound: Option<f64>) -> Option<f64> {
+    let (Some(ra), Some(rb)) = (ranking(&a.scores), ranking(&b.scores)) else {
+        let same = |near: &mut dyn Iterator<Item = bool>| {
+            let (n, n_near) = near.fold((0, 0), |(n, n_near), near| (n + 1, n_near + usize::from(near)));
+            (n > 0).then(|| n_near as f64 / n as f64)
+        };
+        return match (&a.values[0], &b.values[0], bound) {
+            (Array::F32(a), Array::F32(b), Some(bound)) if a.shape() == b.shape() => {
+                same(&mut a.iter().zip(b).map(|(x, y)| f64::from((*x - *y).abs()) <= bound))
             }
-            _ => f64::from(u8::from(a == b)),
+            (Array::I64(a), Array::I64(b), _) if a.shape() == b.shape() => {
+                same(&mut a.iter().zip(b).map(|(x, y)| x == y))
+            }
+            _ => None,
         };
     };
-    let near_tie = match a {
+    let bound = bound.unwrap_or(0.0);
+    let near_tie = match &a.scores {
         Array::F32(x) if x.len() > 1 => {
             let scores: Vec<f32> = x.iter().copied().collect();
             f64::from(scores[ra[0] as usize] - scores[ra[1] as usize]) < bound && rb[0] == ra[1]
@@ -381,15 +378,16 @@ fn agree(a: &Array, b: &Array, bound: f64) -> f64 {
         Array::F32(x) => x.iter().all(|&v| f64::from((v - 0.5).abs()) < bound),
         Array::I64(_) => false,
     };
-    f64::from(u8::from(ra[0] == rb[0] || near_tie))
+    Some(f64::from(u8::from(ra[0] == rb[0] || near_tie)))
 }
 
-fn largest(a: &[Array], b: &[Array]) -> Option<f64> {
-    let pairs = a.iter().zip(b).filter_map(|(a, b)| match (a, b) {
+/// The largest difference between elements of two arrays of reals.
+fn largest<'a>(pairs: impl Iterator<Item = (&'a Array, &'a Array)>) -> Option<f64> {
+    let differences = pairs.filter_map(|(a, b)| match (a, b) {
         (Array::F32(a), Array::F32(b)) if a.len() == b.len() => {
             Some(a.iter().zip(b).map(|(x, y)| f64::from((x - y).abs())).fold(0.0, f64::max))
         }
         _ => None,
     });
-    pairs.reduce(f64::max)
+    differences.reduce(f64::max)
 }

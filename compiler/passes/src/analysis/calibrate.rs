@@ -13,7 +13,7 @@ pub type Sample = IndexMap<String, Tensor>;
 /// What a real-valued program does on the samples.
 #[derive(Clone, Debug)]
 pub struct Calibration {
-    /// The range of each value, by index.
+    /// The range of each value that depends on an input, by index; [`Range::EMPTY`] for the others.
     pub ranges: Vec<Range>,
     /// The results on each sample.
     pub results: Vec<Vec<Tensor>>,
@@ -40,6 +40,20 @@ pub enum CalibrateError {
 /// # Errors
 /// Weights that are missing, and samples that do not fit the program's inputs.
 pub fn calibrate(func: &Func<Hlil>, weights: &Weights, samples: &[Sample]) -> Result<Calibration, CalibrateError> {
+    calibrate_with(func, weights, samples, &mut |_| {})
+}
+
+/// As [`calibrate`]; `done` gets the number of each sample after it was evaluated.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn calibrate_with(
+    func: &Func<Hlil>,
+    weights: &Weights,
+    samples: &[Sample],
+    done: &mut dyn FnMut(usize),
+) -> Result<Calibration, CalibrateError> {
+    let origins = Origin::of_values(func);
     let mut args = Sample::new();
     for (_, arg) in func.args().filter(|(_, arg)| arg.kind == ArgKind::Weight) {
         args.insert(arg.name.clone(), Tensor::F32(weights.get(&arg.name)?));
@@ -49,17 +63,20 @@ pub fn calibrate(func: &Func<Hlil>, weights: &Weights, samples: &[Sample]) -> Re
     for (index, sample) in samples.iter().enumerate() {
         args.extend(sample.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
         let mut observe = |value: treville_ir::ValueId, tensor: &Tensor| {
-            let range = &mut ranges[value.index()];
-            *range = range.union(range_of(tensor));
+            if origins[value.index()] == Origin::Secret {
+                let range = &mut ranges[value.index()];
+                *range = range.union(range_of(tensor));
+            }
         };
         let result = evaluate_with(func, &args, &mut observe);
         results.push(result.map_err(|source| CalibrateError::Sample { index, source })?);
+        done(index);
     }
     Ok(Calibration { ranges, results })
 }
 
 impl Calibration {
-    /// Annotates each value that depends on an input with its range; `hlil-to-llil` carries the ranges over.
+    /// Annotates each value that has a range; `hlil-to-llil` carries the ranges over.
     ///
     /// # Security
     /// The ranges of weights stay out of the program; that each weight fits is checked when it is encoded.
@@ -68,10 +85,9 @@ impl Calibration {
     /// Where the calibration is of another function.
     pub fn annotate(&self, func: &mut Func<Hlil>) {
         assert_eq!(func.values().len(), self.ranges.len(), "a calibration of another function");
-        let origins = Origin::of_values(func);
         let values: Vec<_> = func.values().map(|(value, _)| value).collect();
         for (value, &range) in values.into_iter().zip(&self.ranges) {
-            if range.low <= range.high && origins[value.index()] == Origin::Secret {
+            if range.low <= range.high {
                 annotate(func, value, range);
             }
         }
