@@ -70,7 +70,7 @@ impl Importer<'_> {
                 return Err(fault(message).with_help("the file is damaged, or it counts on numbers that wrap").into());
             }
             let name = if i == 0 { node.name.clone() } else { format!("{}:{i}", node.name) };
-            Ok(Val::Const(Rc::new(Constant { name, dtype, values, public: true })))
+            Ok(Val::Const(Rc::new(Constant::new(name, dtype, values, true))))
         };
         vals.into_iter().enumerate().map(finish).collect()
     }

@@ -31,7 +31,7 @@ pub use number::NumType;
 pub use options::{Options, check_options};
 pub use problem::{Problem, Result};
 pub use sizes::Sizes;
-pub use value::{Constant, Val};
+pub use value::{Constant, Val, Values};
 
 use std::collections::BTreeMap;
 use treville_hlil::{Hlil, Weights};

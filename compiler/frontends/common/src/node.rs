@@ -1,7 +1,7 @@
 //! What an op's importer sees: one node with its inputs, and the function under construction.
 
 use crate::import::Importer;
-use crate::{Constant, Dim, NumType, Problem, Result, Val};
+use crate::{Constant, Dim, NumType, Problem, Result, Val, Values};
 use std::rc::Rc;
 use treville_hlil::Tensor;
 use treville_ir::{Attrs, Diagnostic, TensorType, ValueId, attrs};
@@ -103,7 +103,7 @@ impl<'a, 'm> Node<'a, 'm> {
     /// Where it is none.
     pub fn ints(&self, i: usize, what: &str) -> Result<Vec<i64>> {
         if let Some(constant) = self.public(i)?
-            && let Tensor::I64(values) = &constant.values
+            && let Tensor::I64(values) = constant.values()
         {
             return Ok(values.iter().copied().collect());
         }
@@ -121,7 +121,7 @@ impl<'a, 'm> Node<'a, 'm> {
     /// Where it is none.
     pub fn reals(&mut self, i: usize, what: &str) -> Result<Vec<f32>> {
         if let Val::Const(constant) = self.input(i)?.clone()
-            && let Tensor::F32(values) = &constant.values
+            && let Tensor::F32(values) = constant.values()
             && (constant.public || self.may_disclose(&constant.name))
         {
             if !constant.public {
@@ -207,13 +207,13 @@ impl<'a, 'm> Node<'a, 'm> {
         {
             return Err(self.invalid(format!("its value {v} does not fit {dtype}")));
         }
-        Ok(Val::Const(Rc::new(Constant { name: self.name().to_owned(), dtype, values, public: true })))
+        Ok(Val::Const(Rc::new(Constant::new(self.name(), dtype, values, true))))
     }
 
     /// A constant that stands in the file under this node's name: a weight, unless it is public.
-    pub fn stored_constant(&mut self, dtype: NumType, values: Tensor) -> Val {
+    pub fn stored_constant(&mut self, dtype: NumType, values: impl Into<Values>) -> Val {
         let name = self.name();
-        self.importer.stored(name, dtype, values)
+        self.importer.stored(name, dtype, values.into())
     }
 
     /// An argument of the function under this node's name, whose shape the file declares as this.

@@ -3,7 +3,7 @@
 use crate::graph::show_dims;
 use crate::import::{CLIENT, Importer, SERVER};
 use crate::model::show_shape;
-use crate::{Constant, Dim, NumType, Port, Problem, Result, Role, Val};
+use crate::{Constant, Dim, NumType, Port, Problem, Result, Role, Val, Values};
 use std::rc::Rc;
 use treville_hlil::{Elem, Scalar, Tensor};
 use treville_ir::{Arg, ArgKind, Attrs, Diagnostic, TensorType, ValueId, attrs};
@@ -25,7 +25,7 @@ impl Importer<'_> {
             self.argument_of_fold(constant)
         } else if constant.public {
             let dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
-            let attrs: Attrs = match &constant.values {
+            let attrs: Attrs = match constant.values() {
                 Tensor::F32(a) => attrs! { shape: dims, values: a.iter().map(|&v| f64::from(v)).collect::<Vec<_>>() },
                 Tensor::I64(a) => attrs! { shape: dims, values: a.iter().copied().collect::<Vec<_>>() },
             };
@@ -38,20 +38,24 @@ impl Importer<'_> {
     }
 
     fn weight(&mut self, constant: &Constant, shape: Vec<usize>) -> Result<ValueId> {
-        let Tensor::F32(values) = &constant.values else {
+        if constant.values.scalar() != Scalar::F32 {
             let message = format!("the constant `{}` holds integers, which cannot be secret", constant.name);
             return Err(Diagnostic::error("E0113", message)
                 .at_node(&constant.name, format!("its type is {}", constant.dtype))
                 .with_help("leave it public")
                 .into());
-        };
+        }
         let ty = TensorType::new(shape, Elem::SECRET_F32);
         ty.check().map_err(|error| {
             Diagnostic::error("E0117", format!("the constant `{}` cannot be a weight: {error}", constant.name))
                 .at_node(&constant.name, "this constant")
         })?;
-        self.weights
-            .add_source(&constant.name, values.clone())
+        let added = match &constant.values {
+            Values::Stored(stored, _) => self.weights.add_stored(&constant.name, stored.clone()),
+            Values::Tensor(Tensor::F32(values)) => self.weights.add_source(&constant.name, values.clone()),
+            Values::Tensor(Tensor::I64(_)) => unreachable!("invariant: its kind was checked above"),
+        };
+        added
             .map_err(|error| Diagnostic::error("E0117", error.to_string()).at_node(&constant.name, "this constant"))?;
         let owner = self.owner(&constant.name, self.options.weights_owner.as_deref().unwrap_or(SERVER));
         Ok(self.func.add_arg(Arg::new(&constant.name, ty, owner, ArgKind::Weight)))
@@ -60,22 +64,19 @@ impl Importer<'_> {
     fn argument_of_fold(&mut self, constant: &Constant) -> ValueId {
         let elem = Elem { scalar: constant.values.scalar(), secret: false };
         let ty = TensorType::new(constant.shape(), elem);
-        self.folding.get_or_insert_default().insert(constant.name.clone(), constant.values.clone());
+        self.folding.get_or_insert_default().insert(constant.name.clone(), constant.values().clone());
         self.func.add_arg(Arg::new(&constant.name, ty, CLIENT, ArgKind::Input))
     }
 
     /// A constant that stands in the file: a weight, unless it is public.
-    pub(crate) fn stored(&mut self, name: &str, dtype: NumType, values: Tensor) -> Val {
-        let by_default = match &values {
-            Tensor::I64(_) => true,
-            Tensor::F32(a) => a.len() == 1,
-        };
+    pub(crate) fn stored(&mut self, name: &str, dtype: NumType, values: Values) -> Val {
+        let by_default = values.scalar() == Scalar::I64 || values.shape().iter().product::<usize>() == 1;
         let public = (by_default || self.options.public.contains(name)) && !self.options.secret.contains(name);
         self.narrow(dtype, name);
         if dtype.is_float() && public {
             self.disclose(name);
         }
-        Val::Const(Rc::new(Constant { name: name.to_owned(), dtype, values, public }))
+        Val::Const(Rc::new(Constant::new(name, dtype, values, public)))
     }
 
     /// The value that the options give an input.
@@ -91,7 +92,7 @@ impl Importer<'_> {
             Scalar::F32 => NumType::F32,
             Scalar::I64 => NumType::I64,
         };
-        Ok(Val::Const(Rc::new(Constant { name: name.to_owned(), dtype, values, public: true })))
+        Ok(Val::Const(Rc::new(Constant::new(name, dtype, values, true))))
     }
 
     /// An argument for an input of a type that we compute with, whose shape the file declares as this.

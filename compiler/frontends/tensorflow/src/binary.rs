@@ -1,17 +1,18 @@
 //! Reads a binary GraphDef (`.pb`).
 
 use crate::proto::GraphDef;
+use bytes::Bytes;
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint};
 
-/// Reads a binary GraphDef.
+/// Reads a binary GraphDef, whose tensors are slices of `bytes`.
 ///
 /// # Errors
 /// Where the bytes are cut off or are no GraphDef. Never panics; no length in the file is believed before the bytes are
 /// there.
-pub fn parse(bytes: &[u8]) -> Result<GraphDef, BinaryError> {
+pub fn parse(bytes: &Bytes) -> Result<GraphDef, BinaryError> {
     check_top_level(bytes)?;
-    GraphDef::decode(bytes).map_err(|error| BinaryError::Malformed { reason: error.to_string() })
+    GraphDef::decode(bytes.clone()).map_err(|error| BinaryError::Malformed { reason: error.to_string() })
 }
 
 /// Why bytes are no GraphDef.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use treville_frontend_common::NumType;
+use treville_hlil::Encoding;
 
 /// A data type by its number in `types.proto`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -73,13 +74,20 @@ impl DType {
         (self.is_float() || range.is_some()).then_some(NumType { name, range, is_f32: self == Self::FLOAT })
     }
 
-    /// Bytes of an element, for the types that we can read.
-    pub fn size(self) -> Option<usize> {
+    /// How an element lies in a file, for the types that we can read.
+    pub fn encoding(self) -> Option<Encoding> {
         Some(match self {
-            Self::BOOL | Self::INT8 | Self::UINT8 => 1,
-            Self::INT16 | Self::UINT16 | Self::HALF | Self::BFLOAT16 => 2,
-            Self::FLOAT | Self::INT32 => 4,
-            Self::DOUBLE | Self::INT64 => 8,
+            Self::HALF => Encoding::F16,
+            Self::BFLOAT16 => Encoding::BF16,
+            Self::FLOAT => Encoding::F32,
+            Self::DOUBLE => Encoding::F64,
+            Self::BOOL => Encoding::Bool,
+            Self::INT8 => Encoding::I8,
+            Self::INT16 => Encoding::I16,
+            Self::INT32 => Encoding::I32,
+            Self::INT64 => Encoding::I64,
+            Self::UINT8 => Encoding::U8,
+            Self::UINT16 => Encoding::U16,
             _ => return None,
         })
     }

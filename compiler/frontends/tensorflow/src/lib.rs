@@ -31,6 +31,7 @@ pub mod text;
 pub use saved_model::Read;
 pub use treville_frontend_common::{ImportError, Imported, OpCount, Options, Sizes};
 
+use bytes::Bytes;
 use functions::Flat;
 use model::Model;
 use treville_frontend_common::{Model as _, Parts};
@@ -55,7 +56,7 @@ impl Format {
     }
 }
 
-/// Imports a model.
+/// Imports a model. Its weights stay in `bytes` where these hold them as they lie in memory.
 ///
 /// # Errors
 /// All problems at once, with the listing that their labels point into. Never panics, whatever the bytes.
@@ -63,7 +64,7 @@ impl Format {
 /// # Security
 /// A constant that is a weight appears in the function by name and shape only. Integer constants and floats of a single
 /// element become part of the public program, which a note says.
-pub fn import(bytes: &[u8], format: Format, options: &Options) -> Result<Imported, ImportError> {
+pub fn import(bytes: &Bytes, format: Format, options: &Options) -> Result<Imported, ImportError> {
     import_graph(read(bytes, format, &options.file)?, options)
 }
 
@@ -90,7 +91,7 @@ fn import_graph((model, listing): (Model, Listing), options: &Options) -> Result
 ///
 /// # Errors
 /// Where the bytes are no graph, or it has no outputs.
-pub fn coverage(bytes: &[u8], format: Format, options: &Options) -> Result<Vec<OpCount>, ImportError> {
+pub fn coverage(bytes: &Bytes, format: Format, options: &Options) -> Result<Vec<OpCount>, ImportError> {
     count(read(bytes, format, &options.file)?, options)
 }
 
@@ -109,7 +110,7 @@ fn count((model, listing): (Model, Listing), options: &Options) -> Result<Vec<Op
     }
 }
 
-fn read(bytes: &[u8], format: Format, file: &str) -> Result<(Model, Listing), ImportError> {
+fn read(bytes: &Bytes, format: Format, file: &str) -> Result<(Model, Listing), ImportError> {
     let fail = |diagnostic: Diagnostic, listing| ImportError { diagnostics: vec![diagnostic], listing };
     let def = match format {
         Format::Binary => {

@@ -6,7 +6,7 @@ use crate::proto::{NodeDef, TensorProto, Value};
 use crate::tensor::{self, TensorError};
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
-use treville_frontend_common::{self as common, Result, Val};
+use treville_frontend_common::{self as common, Result, Val, Values};
 use treville_hlil::Tensor;
 
 /// A node under import.
@@ -40,9 +40,9 @@ impl<'a, 'm> Node<'a, 'm> {
     }
 
     /// The values of a tensor in the file.
-    pub(crate) fn decode(&self, proto: &TensorProto) -> std::result::Result<Tensor, TensorError> {
+    pub(crate) fn read(&self, proto: &TensorProto) -> std::result::Result<Values, TensorError> {
         let mut repeated = self.repeated.get();
-        let values = tensor::decode(proto, &mut repeated);
+        let values = tensor::read(proto, &mut repeated);
         self.repeated.set(repeated);
         values
     }

@@ -8,7 +8,8 @@
 use crate::dtype::DType;
 use crate::proto::TensorProto;
 use ndarray::{ArrayD, IxDyn};
-use treville_hlil::Tensor;
+use treville_frontend_common::Values;
+use treville_hlil::{Encoding, StoredTensor, Tensor};
 
 /// How many elements the tensors of one graph may have beyond those that stand in the file.
 ///
@@ -61,97 +62,73 @@ pub fn dims(proto: &TensorProto) -> Result<Vec<usize>, TensorError> {
     known.filter(|dims| !shape.unknown_rank && countable(dims)).ok_or(TensorError::Shape { dims: sizes })
 }
 
-/// The values of a tensor: floats of any width as `f32`, integers and booleans as `i64`.
+/// The values of a tensor: floats of any width as `f32`, integers and booleans as `i64`. Those in `tensor_content` stay there.
 ///
 /// `repeated` counts down the elements that may still be added by repetition.
 ///
 /// # Errors
 /// [`TensorError`]. No memory is taken for elements that are not there, except within `repeated`.
-pub fn decode(proto: &TensorProto, repeated: &mut usize) -> Result<Tensor, TensorError> {
+pub fn read(proto: &TensorProto, repeated: &mut usize) -> Result<Values, TensorError> {
     let dtype = DType(proto.dtype);
     let dims = dims(proto)?;
-    let n: usize = dims.iter().product();
-    let Some(size) = dtype.size() else { return Err(TensorError::Type { dtype }) };
-    let content: &[u8] = &proto.tensor_content;
-    if !content.is_empty() && content.len() != n * size {
-        return Err(TensorError::ContentLength { expected: n * size, actual: content.len() });
+    let Some(encoding) = dtype.encoding() else { return Err(TensorError::Type { dtype }) };
+    if proto.tensor_content.is_empty() {
+        return list(proto, encoding, &dims, repeated).map(Values::from);
     }
-    let mut fill = Fill { dims: &dims, n, content, repeated };
-    let bits16 = |list: &[i32]| list.iter().map(|&v| v as u16).collect::<Vec<_>>();
-    Ok(match dtype {
-        DType::FLOAT => Tensor::F32(fill.array(&proto.float_val, f32::from_le_bytes, |v| v)?),
-        DType::DOUBLE => Tensor::F32(fill.array(&proto.double_val, f64::from_le_bytes, |v| v as f32)?),
-        DType::HALF => Tensor::F32(fill.array(&bits16(&proto.half_val), u16::from_le_bytes, half)?),
-        DType::BFLOAT16 => {
-            let widen = |v| f32::from_bits(u32::from(v) << 16);
-            Tensor::F32(fill.array(&bits16(&proto.half_val), u16::from_le_bytes, widen)?)
-        }
-        DType::INT64 => Tensor::I64(fill.array(&proto.int64_val, i64::from_le_bytes, |v| v)?),
-        DType::BOOL => {
-            let list: Vec<u8> = proto.bool_val.iter().map(|&b| b.into()).collect();
-            Tensor::I64(fill.array(&list, u8::from_le_bytes, |v| i64::from(v != 0))?)
-        }
-        DType::INT32 => Tensor::I64(fill.array(&proto.int_val, i32::from_le_bytes, i64::from)?),
-        DType::INT16 => {
-            let list: Vec<i16> = proto.int_val.iter().map(|&v| v as i16).collect();
-            Tensor::I64(fill.array(&list, i16::from_le_bytes, i64::from)?)
-        }
-        DType::UINT16 => Tensor::I64(fill.array(&bits16(&proto.int_val), u16::from_le_bytes, i64::from)?),
-        DType::INT8 => {
-            let list: Vec<i8> = proto.int_val.iter().map(|&v| v as i8).collect();
-            Tensor::I64(fill.array(&list, i8::from_le_bytes, i64::from)?)
-        }
-        DType::UINT8 => {
-            let list: Vec<u8> = proto.int_val.iter().map(|&v| v as u8).collect();
-            Tensor::I64(fill.array(&list, u8::from_le_bytes, i64::from)?)
-        }
-        _ => return Err(TensorError::Type { dtype }),
+    let stored = StoredTensor::new(dims, encoding, proto.tensor_content.clone());
+    stored.map(Values::from).map_err(|e| {
+        let expected = e.shape.iter().product::<usize>() * encoding.size();
+        TensorError::ContentLength { expected, actual: e.actual }
     })
 }
 
-/// The elements of a tensor, from its content or from a list.
+/// The values that stand in the list of their type.
+fn list(proto: &TensorProto, encoding: Encoding, dims: &[usize], repeated: &mut usize) -> Result<Tensor, TensorError> {
+    let mut fill = Fill { dims, repeated };
+    Ok(match encoding {
+        Encoding::F32 => Tensor::F32(fill.array(&proto.float_val, |v| v)?),
+        Encoding::F64 => Tensor::F32(fill.array(&proto.double_val, |v| v as f32)?),
+        // 16-bit floats stand in the list as their bits.
+        Encoding::F16 | Encoding::BF16 => {
+            let bits = proto.half_val.iter().flat_map(|&v| (v as u16).to_le_bytes()).collect::<Vec<_>>();
+            let stored = StoredTensor::new([proto.half_val.len()], encoding, bits.into());
+            let decoded = stored.expect("invariant: two bytes an element").decode();
+            let values: Vec<f32> = decoded.as_f32().into_iter().flatten().copied().collect();
+            Tensor::F32(fill.array(&values, |v| v)?)
+        }
+        Encoding::Bool => Tensor::I64(fill.array(&proto.bool_val, i64::from)?),
+        Encoding::I8 => Tensor::I64(fill.array(&proto.int_val, |v| (v as i8).into())?),
+        Encoding::I16 => Tensor::I64(fill.array(&proto.int_val, |v| (v as i16).into())?),
+        Encoding::I32 => Tensor::I64(fill.array(&proto.int_val, i64::from)?),
+        Encoding::I64 => Tensor::I64(fill.array(&proto.int64_val, |v| v)?),
+        Encoding::U8 => Tensor::I64(fill.array(&proto.int_val, |v| (v as u8).into())?),
+        Encoding::U16 => Tensor::I64(fill.array(&proto.int_val, |v| (v as u16).into())?),
+        Encoding::U32 | Encoding::U64 => return Err(TensorError::Type { dtype: DType(proto.dtype) }),
+    })
+}
+
+/// The elements of a tensor from a list that may be too short or too long.
 struct Fill<'a> {
     dims: &'a [usize],
-    n: usize,
-    content: &'a [u8],
     repeated: &'a mut usize,
 }
 
 impl Fill<'_> {
-    fn array<T: Copy + Default, U: Clone, const SIZE: usize>(
+    fn array<T: Copy + Default, U: Clone>(
         &mut self,
         list: &[T],
-        from_bytes: fn([u8; SIZE]) -> T,
         convert: impl Fn(T) -> U,
     ) -> Result<ArrayD<U>, TensorError> {
-        let mut values: Vec<U>;
-        if self.content.is_empty() {
-            let given = &list[..list.len().min(self.n)];
-            let missing = self.n - given.len();
-            let left = self.repeated.checked_sub(missing);
-            *self.repeated = left.ok_or(TensorError::Repeated { elements: self.n, given: given.len() })?;
-            values = given.iter().map(|&v| convert(v)).collect();
-            values.resize(self.n, convert(given.last().copied().unwrap_or_default()));
-        } else {
-            values = self.content.as_chunks().0.iter().map(|&bytes| convert(from_bytes(bytes))).collect();
-        }
-        let dims = self.dims.to_vec();
+        let n: usize = self.dims.iter().product();
+        let given = &list[..list.len().min(n)];
+        let missing = n - given.len();
+        let left = self.repeated.checked_sub(missing);
+        *self.repeated = left.ok_or(TensorError::Repeated { elements: n, given: given.len() })?;
+        let mut values: Vec<U> = given.iter().map(|&v| convert(v)).collect();
+        values.resize(n, convert(given.last().copied().unwrap_or_default()));
         ArrayD::from_shape_vec(IxDyn(self.dims), values)
-            .map_err(|_| TensorError::Shape { dims: dims.iter().map(|&d| d as i64).collect() })
+            .map_err(|_| TensorError::Shape { dims: self.dims.iter().map(|&d| d as i64).collect() })
     }
-}
-
-/// The value of an IEEE half-precision number.
-fn half(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1F), f32::from(bits & 0x3FF) / 1024.0);
-    let magnitude = match exponent {
-        0 => fraction * 2f32.powi(-14),
-        0x1F if fraction == 0.0 => f32::INFINITY,
-        0x1F => f32::NAN,
-        _ => (1.0 + fraction) * 2f32.powi(exponent - 15),
-    };
-    sign * magnitude
 }
 
 #[cfg(test)]
@@ -166,14 +143,14 @@ mod tests {
     }
 
     fn floats(proto: &TensorProto) -> Vec<f32> {
-        match decode(proto, &mut MAX_REPEATED.clone()) {
+        match read(proto, &mut MAX_REPEATED.clone()).map(|values| values.tensor().clone()) {
             Ok(Tensor::F32(a)) => a.into_raw_vec_and_offset().0,
             other => panic!("{other:?}"),
         }
     }
 
     fn ints(proto: &TensorProto) -> Vec<i64> {
-        match decode(proto, &mut MAX_REPEATED.clone()) {
+        match read(proto, &mut MAX_REPEATED.clone()).map(|values| values.tensor().clone()) {
             Ok(Tensor::I64(a)) => a.into_raw_vec_and_offset().0,
             other => panic!("{other:?}"),
         }
@@ -215,18 +192,18 @@ mod tests {
     #[test]
     fn lies_about_size_are_found_before_memory_is_taken() {
         let one = TensorProto { float_val: vec![1.0], ..proto(DType::FLOAT, &[1 << 20, 1 << 20]) };
-        assert!(matches!(decode(&one, &mut MAX_REPEATED.clone()), Err(TensorError::Repeated { given: 1, .. })));
+        assert!(matches!(read(&one, &mut MAX_REPEATED.clone()), Err(TensorError::Repeated { given: 1, .. })));
         let overflow = proto(DType::FLOAT, &[i64::MAX, i64::MAX]);
-        assert!(matches!(decode(&overflow, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
+        assert!(matches!(read(&overflow, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
         let overflow_beside_zero = proto(DType::FLOAT, &[0, i64::MAX, i64::MAX]);
-        assert!(matches!(decode(&overflow_beside_zero, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
+        assert!(matches!(read(&overflow_beside_zero, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
         let negative = proto(DType::FLOAT, &[-1]);
-        assert!(matches!(decode(&negative, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
+        assert!(matches!(read(&negative, &mut MAX_REPEATED.clone()), Err(TensorError::Shape { .. })));
         let content = TensorProto { tensor_content: vec![0; 7].into(), ..proto(DType::FLOAT, &[2]) };
-        let error = decode(&content, &mut MAX_REPEATED.clone());
-        assert_eq!(error, Err(TensorError::ContentLength { expected: 8, actual: 7 }));
+        let error = read(&content, &mut MAX_REPEATED.clone()).err();
+        assert_eq!(error, Some(TensorError::ContentLength { expected: 8, actual: 7 }));
         let mut budget = 5;
         let four = TensorProto { float_val: vec![1.0], ..proto(DType::FLOAT, &[4]) };
-        assert!(decode(&four, &mut budget).is_ok() && decode(&four, &mut budget).is_err());
+        assert!(read(&four, &mut budget).is_ok() && read(&four, &mut budget).is_err());
     }
 }

@@ -2,13 +2,16 @@
 
 mod models;
 
+use bytes::Bytes;
 use models::{constant, dense, node, placeholder, weight};
 use prost::Message;
 use treville_frontend_tensorflow::{Format, Options, Sizes, import, text};
 use treville_ir::{Severity, render};
 
 fn refused_with(bytes: &[u8], options: &Options) -> String {
-    let Err(error) = import(bytes, Format::sniff(bytes), options) else { panic!("it was imported") };
+    let Err(error) = import(&Bytes::copy_from_slice(bytes), Format::sniff(bytes), options) else {
+        panic!("it was imported")
+    };
     assert!(error.diagnostics.iter().all(|d| d.severity == Severity::Error && d.help.is_some()));
     render(&error.diagnostics, &error.listing, false)
 }
@@ -64,7 +67,7 @@ fn dynamic_shape() {
     insta::assert_snapshot!("dynamic_shape", refused(&graph));
     let mut options = options();
     options.shapes = [("x".to_owned(), vec![2, 2, 3, 2]), ("y".to_owned(), vec![2])].into();
-    assert!(import(graph.as_bytes(), Format::Text, &options).is_ok());
+    assert!(import(&Bytes::copy_from_slice(graph.as_bytes()), Format::Text, &options).is_ok());
     options.shapes = [("x".to_owned(), vec![2, 2, 4, 2]), ("z".to_owned(), vec![2])].into();
     options.sizes = Some(Sizes::parse("y 2").unwrap());
     insta::assert_snapshot!("wrong_shapes_given", refused_with(graph.as_bytes(), &options));

@@ -2,6 +2,7 @@
 
 mod models;
 
+use bytes::Bytes;
 use models::{cnn, constant, dense, node, placeholder, weight};
 use treville_frontend_tensorflow::{Format, Imported, OpCount, Options, coverage, import};
 use treville_ir::render;
@@ -9,7 +10,7 @@ use treville_ir::render;
 const T: (&str, &str) = ("T", "type: DT_FLOAT");
 
 fn imported(text: &str, options: &Options) -> Imported {
-    import(text.as_bytes(), Format::Text, options)
+    import(&Bytes::copy_from_slice(text.as_bytes()), Format::Text, options)
         .unwrap_or_else(|e| panic!("{}", render(&e.diagnostics, &e.listing, false)))
 }
 
@@ -87,7 +88,7 @@ fn floats_that_become_integers_are_disclosed_unless_secret() {
     assert_eq!(open.func.ty(open.func.results()[0].value).shape, [2, 2]);
     assert!(open.notes.iter().any(|note| note.code == "N0103" && note.message.contains("`dims`")));
     let secret = Options { secret: ["dims".to_owned()].into(), ..Options::default() };
-    assert!(import(text.as_bytes(), Format::Text, &secret).is_err());
+    assert!(import(&Bytes::copy_from_slice(text.as_bytes()), Format::Text, &secret).is_err());
 }
 
 #[test]
@@ -106,7 +107,7 @@ fn other_float_types_are_computed_in_f32_and_noted() {
 fn coverage_counts_what_the_outputs_need() {
     let text = [dense(), node("top", "Tanh", &["sum"], &[T]), node("dead", "Acosh", &["kernel"], &[T])].concat();
     let options = Options { outputs: vec!["top".to_owned()], ..Options::default() };
-    let counts = coverage(text.as_bytes(), Format::Text, &options).unwrap();
+    let counts = coverage(&Bytes::copy_from_slice(text.as_bytes()), Format::Text, &options).unwrap();
     let count = |op: &str, nodes, supported| OpCount { op: op.to_owned(), nodes, supported };
     let expected = [
         count("BiasAdd", 1, true),

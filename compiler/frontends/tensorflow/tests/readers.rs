@@ -2,6 +2,7 @@
 
 mod models;
 
+use bytes::Bytes;
 use prost::Message;
 use treville_frontend_tensorflow::proto::{AttrValue, GraphDef, ListValue, NodeDef, TensorProto, Value};
 use treville_frontend_tensorflow::text::{TextError, TextErrorKind};
@@ -11,7 +12,7 @@ use treville_frontend_tensorflow::{Format, binary, text};
 fn a_graph_survives_the_binary_format() {
     for text in [models::cnn(), models::dense()] {
         let graph = text::parse(&text).unwrap();
-        assert_eq!(binary::parse(&graph.encode_to_vec()).unwrap(), graph);
+        assert_eq!(binary::parse(&graph.encode_to_vec().into()).unwrap(), graph);
     }
 }
 
@@ -77,7 +78,7 @@ fn every_kind_of_value_in_every_notation() {
         graph.library.iter().flat_map(|l| &l.function).filter_map(|f| f.signature.as_ref()).collect();
     assert_eq!(functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["f", "g"]);
     assert_eq!((graph.version, graph.versions.as_ref().map(|v| v.producer)), (1, Some(21)));
-    assert_eq!(binary::parse(&graph.encode_to_vec()).unwrap(), graph);
+    assert_eq!(binary::parse(&graph.encode_to_vec().into()).unwrap(), graph);
 }
 
 #[test]
@@ -112,10 +113,10 @@ fn faults_are_found_where_they_are() {
 #[test]
 fn binary_faults_are_told_apart() {
     let bytes = text::parse(&models::dense()).unwrap().encode_to_vec();
-    let error = binary::parse(&bytes[..bytes.len() - 3]).unwrap_err();
+    let error = binary::parse(&bytes[..bytes.len() - 3].to_vec().into()).unwrap_err();
     assert!(matches!(error, binary::BinaryError::Truncated { .. }), "{error}");
     for other in [b"\x89PNG\r\n\x1a\n".as_slice(), b"PK\x03\x04", b"node { }", b"\x08\x01\x12\x00"] {
-        let error = binary::parse(other).unwrap_err();
+        let error = binary::parse(&Bytes::copy_from_slice(other)).unwrap_err();
         assert!(matches!(error, binary::BinaryError::Malformed { .. }), "{other:?}: {error}");
     }
 }

@@ -13,7 +13,7 @@ fn binary(text: &str) -> Vec<u8> {
 }
 
 fn try_import(bytes: &[u8], format: Format) -> bool {
-    let imported = import(bytes, format, &Options::default());
+    let imported = import(&Bytes::copy_from_slice(bytes), format, &Options::default());
     if let Err(error) = &imported {
         assert!(!error.diagnostics.is_empty());
         // Labels that do not fit the listing would show here.

@@ -33,7 +33,7 @@ fn what_is_not_supported_is_refused_by_node_name() {
     let lines = index("refused.txt");
     for line in &lines {
         let [name, blamed, why] = line.as_slice() else { panic!("refused.txt: {line:?}") };
-        let bytes = std::fs::read(folder().join("refused").join(format!("{name}.pb"))).unwrap();
+        let bytes = std::fs::read(folder().join("refused").join(format!("{name}.pb"))).unwrap().into();
         let Err(error) = import(&bytes, Format::sniff(&bytes), &options(name)) else {
             failures.push(format!("{name} ({why}) was imported"));
             continue;
@@ -63,7 +63,7 @@ enum Failure {
 
 fn run(name: &str, output: &str) -> Result<(), Failure> {
     let path = |extension| folder().join("cases").join(format!("{name}.{extension}"));
-    let bytes = std::fs::read(path("pb")).unwrap();
+    let bytes = std::fs::read(path("pb")).unwrap().into();
     let sizes = std::fs::read_to_string(path("sizes")).ok().map(|text| Sizes::parse(&text).unwrap());
     let imported = import(&bytes, Format::sniff(&bytes), &Options { sizes, ..options(name) });
     let imported = imported.map_err(|error| Failure::Refused(show(&error)))?;

@@ -102,7 +102,7 @@ fn unary(node: &mut Node<'_, '_>, mnemonic: &str) -> Result<Val> {
 fn binary(node: &mut Node<'_, '_>, mnemonic: &str, fold: fn(i64, i64) -> Option<i64>) -> Result<Val> {
     node.expect_inputs(2)?;
     if let (Some(a), Some(b)) = (node.public(0)?, node.public(1)?)
-        && let (Tensor::I64(x), Tensor::I64(y)) = (&a.values, &b.values)
+        && let (Tensor::I64(x), Tensor::I64(y)) = (a.values(), b.values())
     {
         return fold_integers(node, &a, (x, y), fold);
     }

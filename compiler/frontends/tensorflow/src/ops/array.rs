@@ -66,7 +66,7 @@ pub(super) fn expand_dims(node: &mut Node<'_, '_>) -> Result<Val> {
 /// Input 0 with other dimensions.
 pub(super) fn with_shape(node: &mut Node<'_, '_>, dims: Vec<usize>) -> Result<Val> {
     if let Some(constant) = node.public(0)?
-        && let Tensor::I64(values) = &constant.values
+        && let Tensor::I64(values) = constant.values()
     {
         let values = values.to_shape(IxDyn(&dims)).map_err(|_| node.invalid("its shape does not match"))?.into_owned();
         return node.public_constant(constant.dtype, Tensor::I64(values));
@@ -127,7 +127,7 @@ pub(super) fn cast(node: &mut Node<'_, '_>) -> Result<Val> {
     if from.is_float() || constant.shape().iter().product::<usize>() > 1 && to.is_float() {
         node.disclose(&constant.name);
     }
-    let values = match &constant.values {
+    let values = match constant.values() {
         Tensor::I64(a) if to.is_float() => Tensor::F32(a.mapv(|v| v as f32)),
         Tensor::I64(a) if to == DType::BOOL => Tensor::I64(a.mapv(|v| i64::from(v != 0))),
         Tensor::F32(a) if to == DType::BOOL => Tensor::I64(a.mapv(|v| i64::from(v != 0.0))),

@@ -39,7 +39,7 @@ pub(super) fn constant(node: &mut Node<'_, '_>) -> Result<Val> {
             .with_help("the file is damaged, or the graph was exported without its constants")
             .into());
     };
-    let values = node.decode(proto).map_err(|error| {
+    let values = node.read(proto).map_err(|error| {
         Diagnostic::error("E0113", format!("Const `{}` cannot be read: {error}", node.name()))
             .at_node(node.name(), "this node")
             .with_help("constants of floats, integers and booleans are supported")

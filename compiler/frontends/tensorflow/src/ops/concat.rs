@@ -61,5 +61,5 @@ fn integers(node: &Node<'_, '_>, n: usize) -> Result<Option<Vec<Rc<Constant>>>> 
 }
 
 fn view(constant: &Constant) -> Option<ArrayViewD<'_, i64>> {
-    if let Tensor::I64(values) = &constant.values { Some(values.view()) } else { None }
+    if let Tensor::I64(values) = constant.values() { Some(values.view()) } else { None }
 }

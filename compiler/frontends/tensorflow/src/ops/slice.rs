@@ -24,7 +24,7 @@ pub(super) fn strided_slice(node: &mut Node<'_, '_>) -> Result<Val> {
         })
         .collect();
     if let Some(constant) = node.public(0)?
-        && let Tensor::I64(values) = &constant.values
+        && let Tensor::I64(values) = constant.values()
     {
         let mut values = values.clone();
         for (axis, range) in taken.iter().enumerate() {

@@ -94,13 +94,13 @@ impl Shards<'_> {
         let dtype = DType(entry.dtype);
         let proto = TensorProto { dtype: entry.dtype, tensor_shape: entry.shape, ..TensorProto::default() };
         let expected =
-            tensor::dims(&proto).ok().zip(dtype.size()).map(|(dims, size)| dims.iter().product::<usize>() * size);
+            tensor::dims(&proto).ok().zip(dtype.encoding()).map(|(dims, e)| dims.iter().product::<usize>() * e.size());
         // What is no number of ours is refused with its variable.
-        if dtype.size().is_some() && expected != Some(content.len()) {
+        if dtype.encoding().is_some() && expected != Some(content.len()) {
             let dims = sizes(proto.tensor_shape.as_ref());
             return Err(CheckpointError::Size { key: key(), actual: content.len(), dtype, dims });
         }
-        if dtype.size().is_some() && checksum::masked(&content) != entry.crc32c {
+        if dtype.encoding().is_some() && checksum::masked(&content) != entry.crc32c {
             return Err(CheckpointError::Checksum { key: key() });
         }
         Ok(TensorProto { tensor_content: content, ..proto })
