@@ -28,6 +28,7 @@ impl Importer<'_> {
         let main = std::mem::replace(&mut self.func, Func::new("fold"));
         let constants = std::mem::take(&mut self.constants);
         self.folding = Some(IndexMap::new());
+        self.foldable = true;
         let vals = self.model.import(Node::new(self, idx, inputs.to_vec()));
         let args = self.folding.take().unwrap_or_default();
         let func = std::mem::replace(&mut self.func, main);
@@ -36,7 +37,7 @@ impl Importer<'_> {
         if vals.iter().all(|val| matches!(val, Val::Const(_))) {
             return Ok(Some(vals));
         }
-        if is_costly(&func) {
+        if !self.foldable || is_costly(&func) {
             return Ok(None);
         }
         self.evaluate(idx, inputs, vals, func, &args).map(Some)

@@ -20,6 +20,8 @@ pub(crate) struct Importer<'m> {
     pub(crate) constants: HashMap<String, ValueId>,
     /// While a node is folded, the values of the arguments of the function that folds it.
     pub(crate) folding: Option<indexmap::IndexMap<String, Tensor>>,
+    /// Whether the node that is being folded reads public constants only.
+    pub(crate) foldable: bool,
     /// Dimensions that the file names and the options give.
     pub(crate) symbols: BTreeMap<String, usize>,
     pub(crate) problems: Vec<Diagnostic>,
@@ -74,6 +76,7 @@ pub fn import(
         values: HashMap::new(),
         constants: HashMap::new(),
         folding: None,
+        foldable: true,
         symbols: BTreeMap::new(),
         problems,
         notes: Vec::new(),

@@ -1,6 +1,6 @@
 //! What a front end supplies.
 
-use crate::{Graph, Node, Port, Result, Val};
+use crate::{Graph, Node, NumType, Port, Result, Val};
 
 /// A model of some format.
 pub trait Model {
@@ -24,6 +24,11 @@ pub trait Model {
 
     /// The shape that the file gives for an output; none where it says nothing, not even the number of dimensions.
     fn declared_shape(&self, port: Port) -> Option<Vec<Dim>>;
+
+    /// The type of numbers that the file gives for an input.
+    fn number_type(&self, _node: usize) -> Option<NumType> {
+        None
+    }
 
     /// What to do about a node that breaks the format's rules.
     fn invalid_help(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use crate::import::Importer;
 use crate::{Constant, Dim, NumType, Problem, Result, Val, Values};
+use ndarray::ArrayD;
 use std::rc::Rc;
 use treville_hlil::Tensor;
 use treville_ir::{Attrs, Diagnostic, TensorType, ValueId, attrs};
@@ -202,18 +203,37 @@ impl<'a, 'm> Node<'a, 'm> {
     /// # Errors
     /// Where a value does not fit the type.
     pub fn public_constant(&self, dtype: NumType, values: Tensor) -> Result<Val> {
+        self.public_output(0, dtype, values)
+    }
+
+    /// As [`Node::public_constant`], for an output that is not the first.
+    ///
+    /// # Errors
+    /// As [`Node::public_constant`].
+    pub fn public_output(&self, output: usize, dtype: NumType, values: Tensor) -> Result<Val> {
+        let name = if output == 0 { self.name().to_owned() } else { format!("{}:{output}", self.name()) };
         if let Tensor::I64(values) = &values
             && let Some(v) = dtype.misfit(values)
         {
             return Err(self.invalid(format!("its value {v} does not fit {dtype}")));
         }
-        Ok(Val::Const(Rc::new(Constant::new(self.name(), dtype, values, true))))
+        Ok(Val::Const(Rc::new(Constant::new(name, dtype, values, true))))
     }
 
     /// A constant that stands in the file under this node's name: a weight, unless it is public.
     pub fn stored_constant(&mut self, dtype: NumType, values: impl Into<Values>) -> Val {
         let name = self.name();
         self.importer.stored(name, dtype, values.into())
+    }
+
+    /// A value for a constant that is an attribute of this node: `name/attr` in the function, a weight unless it is public.
+    ///
+    /// # Errors
+    /// Where it cannot be a weight.
+    pub fn inner_weight(&mut self, attr: &str, values: ArrayD<f32>) -> Result<ValueId> {
+        let name = format!("{}/{attr}", self.name());
+        let val = self.importer.stored(&name, NumType::F32, Tensor::F32(values).into());
+        self.importer.data(&val, self.name())
     }
 
     /// An argument of the function under this node's name, whose shape the file declares as this.

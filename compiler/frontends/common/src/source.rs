@@ -22,6 +22,8 @@ impl Importer<'_> {
                 .into());
         }
         let value = if self.folding.is_some() {
+            // What is computed of a secret is one, and stays in the program.
+            self.foldable &= constant.public;
             self.argument_of_fold(constant)
         } else if constant.public {
             let dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
@@ -88,10 +90,19 @@ impl Importer<'_> {
         {
             return Err(misfit(name, &declared, "--bind", values.shape()));
         }
-        let dtype = match values.scalar() {
+        let by_scalar = match values.scalar() {
             Scalar::F32 => NumType::F32,
             Scalar::I64 => NumType::I64,
         };
+        let dtype = port.and_then(|port| self.model.number_type(port.node)).unwrap_or(by_scalar);
+        let fits = dtype.is_float() == by_scalar.is_float();
+        if !fits || values.as_i64().and_then(|values| dtype.misfit(values)).is_some() {
+            let message = format!("the value that --bind gives the input `{name}` is no {dtype}");
+            return Err(Diagnostic::error("E0109", message)
+                .at_node(name, "this input")
+                .with_help("give it as the numbers that the model takes")
+                .into());
+        }
         Ok(Val::Const(Rc::new(Constant::new(name, dtype, values, true))))
     }
 
