@@ -1,6 +1,6 @@
 //! `arg_max`: where the greatest element stands.
 
-use ndarray::Axis;
+use ndarray::{Axis, Zip};
 use treville_ir::{AttrDef, AttrKind, OpDef, OperandDef};
 use treville_ring::tensor::reshape_owned;
 
@@ -42,6 +42,6 @@ fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
         let greater = |best, i| if lane[i] > lane[best] { i } else { best };
         (1..lane.len()).fold(0, greater) as i64
     };
-    let indices = x[0].reals().map_axis(Axis(axis), first_greatest);
+    let indices = Zip::from(x[0].reals().lanes(Axis(axis))).par_map_collect(first_greatest);
     Tensor::I64(reshape_owned(indices, &view.results[0].shape))
 }

@@ -1,6 +1,6 @@
 //! `batch_norm`: normalisation of each channel with given statistics.
 
-use ndarray::{ArrayD, Axis};
+use rayon::prelude::*;
 use treville_ir::{AttrDef, AttrKind, OpDef, OperandDef, Violation};
 
 use crate::rules::{self, Types, View};
@@ -61,11 +61,15 @@ fn infer(view: &View<'_>) -> Types {
 fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
     let epsilon = view.float("epsilon") as f32;
     let parameter = |i: usize, channel: usize| x[i].reals()[[channel]];
-    let mut y: ArrayD<f32> = x[0].reals().clone();
-    for (channel, mut plane) in y.axis_iter_mut(Axis(1)).enumerate() {
+    let x = x[0].reals();
+    let mut y = x.as_standard_layout().into_owned();
+    let (n_channels, plane_len) = (x.shape()[1], x.shape()[2..].iter().product());
+    let planes = y.as_slice_mut().expect("invariant: standard layout").par_chunks_mut(plane_len);
+    planes.enumerate().for_each(|(i, plane)| {
+        let channel = i % n_channels;
         let factor = parameter(1, channel) / (parameter(4, channel) + epsilon).sqrt();
         let (mean, offset) = (parameter(3, channel), parameter(2, channel));
-        plane.mapv_inplace(|v| (v - mean) * factor + offset);
-    }
+        plane.iter_mut().for_each(|v| *v = (*v - mean) * factor + offset);
+    });
     Tensor::F32(y)
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use treville_ir::{OpDef, OperandDef, Violation};
 use treville_ring::tensor::{broadcast_shape, broadcast_to, from_vec};
 
-use crate::product::{columns, matrix, product, rows};
+use crate::product::{FEW_ROWS, columns, matrix, product, rows};
 use crate::rules::{self, Types, View};
 use crate::{Hlil, Scalar, Tensor};
 
@@ -46,8 +46,9 @@ fn infer(view: &View<'_>) -> Types {
     rules::result(view, shape, Scalar::F32)
 }
 
-/// Rows or columns that one thread computes at a time.
+/// Rows or columns that one thread computes at a time; more where the rows are so few that b is read as it lies.
 const BLOCK: usize = 256;
+const WIDE_BLOCK: usize = 2048;
 
 fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
     let (a, b) = (x[0].reals(), x[1].reals());
@@ -75,9 +76,10 @@ fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
         let (a, b) = (matrix(m, k, &a[a_idx * m * k..][..m * k]), matrix(k, n, &b[b_idx * k * n..][..k * n]));
         let mut out = ArrayViewMut2::from_shape((m, n), out).expect("invariant: the size of the result");
         let axis = if m > n { 0 } else { 1 };
-        let blocks = out.axis_chunks_iter_mut(Axis(axis), BLOCK).into_par_iter().enumerate();
-        blocks.for_each(|(block, out)| {
-            let start = block * BLOCK;
+        let block = if m < FEW_ROWS { WIDE_BLOCK } else { BLOCK };
+        let blocks = out.axis_chunks_iter_mut(Axis(axis), block).into_par_iter().enumerate();
+        blocks.for_each(|(block_idx, out)| {
+            let start = block_idx * block;
             match axis {
                 0 => product(rows(a, start..start + out.nrows()), b, out),
                 _ => product(a, columns(b, start..start + out.ncols()), out),
