@@ -36,6 +36,22 @@ pub fn sum(node: &mut Node<'_, '_>, x: ValueId, over: &Axes) -> Result<ValueId> 
     reduce(node, "reduce_sum", x, over)
 }
 
+/// The mean.
+///
+/// # Errors
+/// As [`reduce`].
+pub fn mean(node: &mut Node<'_, '_>, x: ValueId, over: &Axes) -> Result<ValueId> {
+    reduce(node, "reduce_mean", x, over)
+}
+
+/// The greatest element.
+///
+/// # Errors
+/// As [`reduce`].
+pub fn max(node: &mut Node<'_, '_>, x: ValueId, over: &Axes) -> Result<ValueId> {
+    reduce(node, "reduce_max", x, over)
+}
+
 /// The least element (ONNX ReduceMin-20, TensorFlow Min).
 ///
 /// # Errors

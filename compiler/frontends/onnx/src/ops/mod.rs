@@ -5,14 +5,20 @@ mod array;
 mod basic;
 mod conv;
 mod elementwise;
+mod extras;
 mod ml;
+mod norm;
 mod pad;
+mod pool;
 mod product;
+mod reduce;
+mod resize;
 mod slice;
 mod spatial;
 
 use crate::node::Node;
 pub(crate) use basic::constant_tensor;
+use treville_frontend_common::compose::reduce as compose;
 use treville_frontend_common::{Result, Val};
 
 /// How a kind of node is imported.
@@ -58,10 +64,18 @@ static OPS: &[OpImporter] = &[
     one("Acosh", "", |n| elementwise::apply(n, "acosh")),
     one("Add", "", |n| elementwise::binary(n, "add")),
     one("And", "", elementwise::and),
+    one("ArgMax", "axis keepdims select_last_index", |n| reduce::position(n, true)),
+    one("ArgMin", "axis keepdims select_last_index", |n| reduce::position(n, false)),
     one("Asin", "", |n| elementwise::apply(n, "asin")),
     one("Asinh", "", |n| elementwise::apply(n, "asinh")),
     one("Atan", "", |n| elementwise::apply(n, "atan")),
     one("Atanh", "", |n| elementwise::apply(n, "atanh")),
+    one("AveragePool", "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides", pool::average_pool),
+    one(
+        "BatchNormalization",
+        "consumed_inputs epsilon is_test momentum spatial training_mode",
+        norm::batch_normalization,
+    ),
     one("Cast", "to saturate", array::cast),
     one("CastLike", "saturate", array::cast_like),
     one("Ceil", "", elementwise::ceil),
@@ -77,9 +91,11 @@ static OPS: &[OpImporter] = &[
     ),
     one("Cos", "", |n| elementwise::apply(n, "cos")),
     one("Cosh", "", |n| elementwise::apply(n, "cosh")),
+    one("CumSum", "exclusive reverse", extras::cum_sum),
     one("DepthToSpace", "blocksize mode", array::depth_to_space),
     one("Div", "", elementwise::div),
     many("Dropout", "ratio seed", basic::dropout),
+    one("Einsum", "equation", extras::einsum),
     one("Elu", "alpha", activation::elu),
     one("Equal", "", |n| elementwise::binary(n, "equal")),
     one("Erf", "", |n| elementwise::apply(n, "erf")),
@@ -92,33 +108,60 @@ static OPS: &[OpImporter] = &[
     one("GatherND", "batch_dims", slice::gather_nd),
     one("Gelu", "approximate", activation::gelu),
     one("Gemm", "alpha beta transA transB", product::gemm),
+    one("GlobalAveragePool", "", pool::global_average_pool),
+    one("GlobalLpPool", "p", pool::global_lp_pool),
+    one("GlobalMaxPool", "", pool::global_max_pool),
     one("Greater", "", |n| elementwise::binary(n, "greater")),
     one("GreaterOrEqual", "", elementwise::greater_or_equal),
+    one("GroupNormalization", "epsilon num_groups stash_type", norm::group_normalization),
     one("HardSigmoid", "alpha beta", activation::hard_sigmoid),
     one("HardSwish", "", activation::hard_swish),
     one("Identity", "", basic::identity),
+    one("InstanceNormalization", "epsilon", norm::instance_normalization),
+    one("LRN", "alpha beta bias size", norm::lrn),
+    many("LayerNormalization", "axis epsilon stash_type", norm::layer_normalization),
     one("LeakyRelu", "alpha", activation::leaky_relu),
     one("Less", "", elementwise::less),
     one("LessOrEqual", "", elementwise::less_or_equal),
     one("Log", "", |n| elementwise::apply(n, "log")),
     one("LogSoftmax", "axis", activation::log_softmax),
+    one("LpNormalization", "axis p", norm::lp_normalization),
+    one("LpPool", "auto_pad ceil_mode dilations kernel_shape p pads strides", pool::lp_pool),
     one("MatMul", "", product::mat_mul),
     one("Max", "", elementwise::max),
+    one("MaxPool", "auto_pad ceil_mode dilations kernel_shape pads storage_order strides", pool::max_pool),
     one("Mean", "", elementwise::mean),
+    one("MeanVarianceNormalization", "axes", norm::mean_variance_normalization),
     one("Min", "", elementwise::min),
     one("Mish", "", |n| elementwise::apply(n, "mish")),
     one("Mod", "fmod", elementwise::modulo),
     one("Mul", "", |n| elementwise::binary(n, "mul")),
     one("Neg", "", |n| elementwise::unary(n, "neg")),
     one("Not", "", elementwise::not),
+    one("OneHot", "axis", extras::one_hot),
     one("Or", "", elementwise::or),
     one("PRelu", "", activation::prelu),
     one("Pad", "mode pads value", pad::pad),
     one("Pow", "", elementwise::pow),
     one("Range", "", array::range),
     one("Reciprocal", "", |n| elementwise::apply(n, "reciprocal")),
+    one("ReduceL1", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::l1)),
+    one("ReduceL2", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::l2)),
+    one("ReduceLogSum", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::log_sum)),
+    one("ReduceLogSumExp", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::log_sum_exp)),
+    one("ReduceMax", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::max)),
+    one("ReduceMean", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::mean)),
+    one("ReduceMin", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::min)),
+    one("ReduceProd", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::prod)),
+    one("ReduceSum", "axes keepdims noop_with_empty_axes", reduce::sum),
+    one("ReduceSumSquare", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::sum_square)),
     one("Relu", "", activation::relu),
     one("Reshape", "allowzero", array::reshape),
+    one(
+        "Resize",
+        "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
+        resize::resize,
+    ),
     one("Round", "", elementwise::round),
     one("Selu", "alpha gamma", activation::selu),
     one("Shape", "start end", array::shape),
@@ -142,8 +185,11 @@ static OPS: &[OpImporter] = &[
     one("Tanh", "", |n| elementwise::apply(n, "tanh")),
     one("ThresholdedRelu", "alpha", activation::thresholded_relu),
     one("Tile", "", array::tile),
+    many("TopK", "axis k largest sorted", reduce::top_k),
     one("Transpose", "perm", array::transpose),
+    one("Trilu", "upper", extras::trilu),
     one("Unsqueeze", "axes", array::unsqueeze),
+    one("Upsample", "height_scale mode scales width_scale", resize::upsample),
     one("Where", "", elementwise::select),
     one("Xor", "", elementwise::xor),
     many(
