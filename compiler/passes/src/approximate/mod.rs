@@ -85,6 +85,11 @@ impl Approximation {
         (0..self.centres.len()).map(|piece| terms(piece).sum::<f64>()).fold(0.0, f64::max) + roundings
     }
 
+    /// What one element costs in `porthos`, in bytes: a comparison for each breakpoint, a product for v and for each power.
+    pub fn bytes(&self) -> usize {
+        self.breakpoints.len() * COMPARISON + self.coefficients.len() * PRODUCT
+    }
+
     /// By how many units of its own last place the sum changes for each unit that the operand is off, and beyond that.
     pub fn modulus(&self) -> (f64, f64) {
         let units = 2f64.powi(i32::from(self.partial_frac + self.v_frac) - i32::from(self.frac));
@@ -124,11 +129,17 @@ const MAX_DEGREE: usize = 6;
 /// What a comparison of one element costs, in bytes: all breakpoints are compared in one operation.
 ///
 /// # Source
-/// Porthos, DReLU at 64 bits.
-const COMPARISON: usize = 488;
+/// `porthos`, DReLU at 64 bits.
+pub const COMPARISON: usize = 488;
 
-/// What one step of Horner's rule costs: a product of 40 bytes, and a round, which weighs as much as two more.
-const STEP: usize = 120;
+/// What a product of two secrets costs, in bytes an element.
+///
+/// # Source
+/// `porthos`, at 64 bits.
+pub const PRODUCT: usize = 40;
+
+/// What one step of Horner's rule weighs: a product, and a round, which weighs as much as two more.
+const STEP: usize = 3 * PRODUCT;
 
 /// Approximates a function by the cheapest piecewise polynomial that keeps its accuracy.
 ///

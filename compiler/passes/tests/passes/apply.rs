@@ -176,3 +176,32 @@ fn what_does_not_fit_the_ring_is_refused() {
     let error = approximate(&request(&|x| (x * 4000.0).sin(), (-100.0, 100.0), 1.0)).unwrap_err();
     assert!(error.to_string().contains("more than 256 pieces"), "{error}");
 }
+
+/// The page of functions says what each of them costs and how accurate it is. `TREVILLE_BLESS=1` writes it anew.
+#[test]
+fn the_page_of_functions_is_fresh() {
+    let mut page = String::from(
+        "# Functions\n\n\
+         Generated from the table of functions; `TREVILLE_BLESS=1 cargo test -p treville-passes functions` writes it anew. Each is approximated \
+         over twice the range from its least to its greatest operand, as far as it is defined and no more than twice as large as there. \
+         Errors are bounds in units of the last place, over all operands and any rounding; where a function is steep, they hold half of what \
+         it changes from one operand to the next. Bytes are those of one element in `porthos`; rounds are 9 and one for each degree.\n\n\
+         | function | operands | 8 bits: breakpoints, degree, error, bytes | 12 bits | 16 bits |\n|---|---|---|---|---|\n",
+    );
+    for function in FUNCTIONS {
+        let (low, high) = interval(function);
+        page += &format!("| `{}` | {low} to {high} |", function.name);
+        for scale in [8, 12, 16] {
+            let x: Vec<f32> = grid((low, high), scale).into_iter().step_by(15).collect();
+            let (_, _, table) = lowered(function, &x, &Options { scale, ..Options::default() });
+            let (n, degree) = (table.breakpoints.len(), table.coefficients.len() - 1);
+            page += &format!(" {n}, {degree}, {:.1}, {} |", table.error, table.bytes());
+        }
+        page += "\n";
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/functions.md");
+    if std::env::var_os("TREVILLE_BLESS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page, "run with TREVILLE_BLESS=1");
+}
