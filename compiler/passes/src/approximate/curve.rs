@@ -74,9 +74,10 @@ impl<'a> Curve<'a> {
         (self.at(self.x(point + 1)) - self.at(self.x(point))).abs()
     }
 
-    /// Whether an error at a grid point can be had: half a unit of the result, or half of the change over a unit of the operand.
+    /// Whether an error at a grid point can be had: half a unit of the result, or up to four where the function is steep, half of its
+    /// change over a unit of the operand.
     pub(super) fn tolerates(&self, point: i64, error: f64) -> bool {
-        2.0 * error <= self.out_unit || 2.0 * error <= self.step(point)
+        2.0 * error <= self.out_unit || 2.0 * error <= self.step(point).min(8.0 * self.out_unit)
     }
 
     /// The farthest point from `from` towards `to` up to which the function is defined and within its limit.

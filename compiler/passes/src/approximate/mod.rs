@@ -1,8 +1,8 @@
 //! Piecewise polynomials for smooth functions, fitted at compile time.
 //!
 //! [`approximate`] divides the domain of a function into pieces, each with a polynomial of one common degree, so that the fit is off by at
-//! most half a unit of the result's last place, or by half of what the function changes over one unit of its operand where it is steeper
-//! than that. Left and right of the domain, and where the function does not move any more, it is constant: the result is defined for every
+//! most half a unit of the result's last place; where the function is steep, by half of what it changes over one unit of its operand, up
+//! to four units. Left and right of the domain, and where the function does not move any more, it is constant: the result is defined for every
 //! ring element that can be compared. What comes out is all in ring elements, together with a bound on the error of the evaluation in the
 //! ring; `hlil-to-llil` writes the program.
 //!

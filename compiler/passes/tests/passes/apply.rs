@@ -82,8 +82,8 @@ fn every_function_is_within_its_stated_error_on_a_16_bit_grid() {
             let worst = worst(function, &x, y[0].as_slice().unwrap(), scale);
             let stated = approximation.error;
             assert!(worst <= stated, "{} at {scale}: off by {worst}, stated {stated}", function.name);
-            // Half a unit for the fit, one for the last ScaleDown, and half of what the function changes from one operand to the next.
-            assert!(stated <= 2.0 + approximation.slope, "{} at {scale}: {stated}", function.name);
+            // Half a unit for the fit, one for the last ScaleDown; where the function is steep, four for the fit.
+            assert!(stated <= 1.75 + (approximation.slope / 2.0).min(3.75), "{} at {scale}: {stated}", function.name);
             let steep = approximation.slope > 2.0;
             assert!(steep || worst > stated / 2.0, "{} at {scale}: off by {worst}, stated {stated}", function.name);
         }
@@ -185,7 +185,7 @@ fn the_page_of_functions_is_fresh() {
          Generated from the table of functions; `TREVILLE_BLESS=1 cargo test -p treville-passes functions` writes it anew. Each is approximated \
          over twice the range from its least to its greatest operand, as far as it is defined and no more than twice as large as there. \
          Errors are bounds in units of the last place, over all operands and any rounding; where a function is steep, they hold half of what \
-         it changes from one operand to the next. Bytes are those of one element in `porthos`; rounds are 9 and one for each degree.\n\n\
+         it changes from one operand to the next, up to four units. Bytes are those of one element in `porthos`; rounds are 9 and one for each degree.\n\n\
          | function | operands | 8 bits: breakpoints, degree, error, bytes | 12 bits | 16 bits |\n|---|---|---|---|---|\n",
     );
     for function in FUNCTIONS {
