@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Turns a trained TensorFlow model into programs that compute its prediction under secure multi-party
+/// Turns a trained TensorFlow or ONNX model into programs that compute its prediction under secure multi-party
 /// computation: nobody learns the other's secret, and the answer is as accurate as in the clear.
 #[derive(Parser, Debug)]
 #[command(name = "treville", version, arg_required_else_help = true)]
@@ -115,7 +115,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct CompileArgs {
-    /// The model: TensorFlow GraphDef (`.pb`, `.pbtxt`), SavedModel directory, or `.hlil`.
+    /// The model: ONNX (`.onnx`), TensorFlow GraphDef (`.pb`, `.pbtxt`) or SavedModel directory, or `.hlil`.
     pub(crate) model: PathBuf,
     /// The directory to write.
     #[arg(short, long, value_name = "DIR")]
@@ -265,6 +265,9 @@ pub(crate) struct OptArgs {
 pub(crate) struct InspectArgs {
     /// A model or a package.
     pub(crate) model: PathBuf,
+    /// Write a page about the model, also where it is not supported.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) options: ModelArgs,
 }

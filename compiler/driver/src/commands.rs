@@ -16,6 +16,7 @@ use crate::cli::*;
 use crate::compile::{Compiled, Watch, compile};
 use crate::failure::Failure;
 use crate::fixed::FixedEvaluator;
+use crate::inspect::Report;
 use crate::model::{Model, Samples};
 use crate::package::{self, Package};
 use crate::price::wire_seconds;
@@ -24,7 +25,7 @@ use crate::simulate::Simulation;
 use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
-use crate::{data, demo, doctor, inspect, keys, opt};
+use crate::{data, demo, doctor, keys, opt};
 use treville_passes::analysis::scale::ScaleRow;
 
 /// Runs a command.
@@ -398,12 +399,17 @@ fn cost_command(args: &CostArgs) -> Result<String, Failure> {
 }
 
 fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {
+    check_places([&args.html, &None])?;
     if args.model.join("treville.json").is_file() {
         let package = Package::open(&args.model)?;
         package.llil()?;
         return Ok(serde_json::to_string_pretty(&package.manifest).unwrap_or_default() + "\n");
     }
-    Ok(inspect::inspect(&args.model, &args.options)?.to_string())
+    let report = Report::of(&args.model, &args.options)?;
+    if let Some(page) = &args.html {
+        std::fs::write(page, report.html()).map_err(|e| Failure::file(page, e))?;
+    }
+    report.text()
 }
 
 fn passes(as_json: bool) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
-use treville_frontend_tensorflow::{Options, Sizes};
+use treville_frontend_common::{Options, Sizes};
 use treville_hlil::{Hlil, Tensor, TensorType, Weights};
 use treville_ir::{ArgKind, Diagnostic, Func, Listing, parse};
 use treville_party::Exit;

@@ -12,12 +12,13 @@ use treville_net::Shape;
 use treville_net::parties::{Parties, PartyEntry};
 use treville_party::{Array, Exit, Manifest, PartyReport, RunReport, merge_reports, read_npy};
 
+use crate::data;
 use crate::failure::Failure;
 use crate::keys::write_keys;
 use crate::package::Package;
 
 /// What a run needs beside the package.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct RunOptions {
     /// `NAME=FILE.npy` or a file; given to the parties that own the inputs.
     pub inputs: Vec<String>,
@@ -49,6 +50,9 @@ pub fn run(package: &Package, options: &RunOptions) -> Result<RunResult, Failure
         net.parse::<Shape>().map_err(|e| Failure::usage(e.to_string()))?;
     }
     let scratch = tempfile::tempdir().map_err(|e| Failure::other(format!("no temporary directory: {e}")))?;
+    let inputs: Result<Vec<String>, Failure> =
+        options.inputs.iter().map(|input| data::for_party(input, scratch.path())).collect();
+    let options = &RunOptions { inputs: inputs?, ..options.clone() };
     let roles: Vec<&str> = package.manifest.parties.iter().map(|p| p.role.as_str()).collect();
     if roles.len() > 1 {
         prepare_keys(scratch.path(), &roles)?;

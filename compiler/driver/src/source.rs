@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use treville_frontend_tensorflow::{self as tensorflow, Format, ImportError, Imported, OpCount, Options};
-use treville_party::Exit;
+use treville_frontend_common::{ImportError, Imported, OpCount, Options};
+use treville_frontend_onnx as onnx;
+use treville_frontend_tensorflow::{self as tensorflow, Format};
 
 use crate::failure::Failure;
 
@@ -14,13 +15,15 @@ pub(crate) enum Source {
     GraphDef(Bytes),
     /// The directory of a TensorFlow SavedModel.
     SavedModel(PathBuf),
+    /// An ONNX model, and the folder in which its external data are.
+    Onnx(Bytes, PathBuf),
 }
 
 impl Source {
     /// Reads a model file, and tells its format by its ending where that says it, else by its first bytes.
     ///
     /// # Errors
-    /// Exit code 2 for a file that cannot be read, 3 for a format that is not supported.
+    /// Exit code 2 for a file that cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         if path.is_dir() {
             return Ok(Source::SavedModel(path.to_path_buf()));
@@ -29,10 +32,9 @@ impl Source {
             return Ok(Source::SavedModel(folder.to_path_buf()));
         }
         let bytes = read_file(path)?;
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        if ending == "onnx" {
-            let what = "ONNX is not supported yet; export a TensorFlow GraphDef (.pb or .pbtxt)";
-            return Err(Failure::new(Exit::Unsupported, format!("{}: {what}", path.display())));
+        // The first field of an ONNX model is a number, that of a GraphDef a node.
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) || bytes.first() == Some(&0x08) {
+            return Ok(Source::Onnx(bytes, path.parent().unwrap_or(Path::new("")).to_path_buf()));
         }
         Ok(Source::GraphDef(bytes))
     }
@@ -42,6 +44,7 @@ impl Source {
         match self {
             Source::GraphDef(_) => "TensorFlow GraphDef",
             Source::SavedModel(_) => "TensorFlow SavedModel",
+            Source::Onnx(..) => "ONNX",
         }
     }
 
@@ -50,6 +53,7 @@ impl Source {
         match self {
             Source::GraphDef(bytes) => tensorflow::import(bytes, Format::sniff(bytes), options),
             Source::SavedModel(folder) => tensorflow::import_saved_model(&files_of(folder), options),
+            Source::Onnx(bytes, folder) => onnx::import_with_files(bytes.clone(), &files_of(folder), options),
         }
     }
 
@@ -58,6 +62,7 @@ impl Source {
         match self {
             Source::GraphDef(bytes) => tensorflow::coverage(bytes, Format::sniff(bytes), options),
             Source::SavedModel(folder) => tensorflow::coverage_saved_model(&files_of(folder), options),
+            Source::Onnx(bytes, _) => onnx::coverage(bytes.clone(), options),
         }
     }
 }
