@@ -64,8 +64,7 @@ impl Report {
     /// What stands in the way of a program, and behind it how much of the model is supported.
     pub(crate) fn text(self) -> Result<String, Failure> {
         let coverage = self.coverage.map(|c| c.text()).unwrap_or_default();
-        let program =
-            self.program.map_err(|e| Failure::new(e.exit, format!("{}\n\n{coverage}", e.text).trim_end()))?;
+        let program = self.program.map_err(|e| Failure::new(e.exit, format!("{}\n\n{coverage}", e.text).trim_end()))?;
         let notes: String = program.notes.iter().map(|note| format!("note: {note}\n")).collect();
         Ok([coverage, program.operations.text(), program.signature.text()].join("\n") + &notes)
     }
@@ -96,7 +95,9 @@ fn coverage(file: &str, path: &Path, args: &ModelArgs) -> Result<Option<Section>
     };
     let format = source.format();
     Ok(Some(Section {
-        heading: format!("{file}: {format}, {n_nodes} nodes that the result needs, {n_supported} of supported operations"),
+        heading: format!(
+            "{file}: {format}, {n_nodes} nodes that the result needs, {n_supported} of supported operations"
+        ),
         header: vec!["operation", "nodes", ""],
         rows: counts.iter().map(row).collect(),
     }))
