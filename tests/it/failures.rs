@@ -30,7 +30,7 @@ fn model_files() {
     t.write("prose.hlil", b"\"func.func\"() ({\n  what?\n}) : () -> ()\n");
     t.write("wrong.sizes", b"x 1 thirty\n");
     std::fs::create_dir(t.folder().join("saved_model")).expect("the folder is writable");
-    for case in ["many_at_once", "unknown_dims", "softmax_middle"] {
+    for case in ["many_at_once", "unknown_dims", "gather_by_input"] {
         t.copy(&root().join(format!("tests/tensorflow_ops/refused/{case}.pb")), &format!("{case}.pb"));
     }
     t.logistic_regression();
@@ -46,7 +46,7 @@ fn model_files() {
     t.fails(3, "compile many_at_once.pb -o package");
     t.fails(3, "compile unknown_dims.pb -o package");
     t.fails(3, "compile unknown_dims.pb -o package --shape image:1x100000x100000x3");
-    t.fails(3, "compile softmax_middle.pb -o package");
+    t.fails(3, "compile gather_by_input.pb -o package");
     t.fails(2, "compile logreg.pb -o package --shape x:1x31");
     t.fails(2, "compile logreg.pb -o package --shape y:1x30");
     t.fails(2, "compile logreg.pb -o package --shape x=1x30");

@@ -27,8 +27,6 @@ pub(crate) struct Importer<'m> {
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) notes: Vec<Diagnostic>,
     pub(crate) variables: Vec<usize>,
-    /// Softmax nodes that other ops read, which is reported once each.
-    read_softmaxes: BTreeSet<usize>,
     /// Data types that are computed as 32-bit floats, with a node of each.
     pub(crate) narrowed: BTreeMap<String, String>,
     /// Constants that are public, though they could have been weights.
@@ -81,7 +79,6 @@ pub fn import(
         problems,
         notes: Vec::new(),
         variables: Vec::new(),
-        read_softmaxes: BTreeSet::new(),
         narrowed: BTreeMap::new(),
         disclosed: BTreeSet::new(),
         incomplete: false,
@@ -213,26 +210,10 @@ impl Importer<'_> {
     // What nodes ask for.
 
     /// The value as one of the function; a constant becomes one.
-    pub(crate) fn data(&mut self, val: &Val, reader: &str) -> Result<ValueId> {
+    pub(crate) fn data(&mut self, val: &Val) -> Result<ValueId> {
         match val {
             Val::Data(value) => Ok(*value),
             Val::Const(constant) => self.constant(constant),
-            Val::Softmax { logits, node } => {
-                if self.read_softmaxes.insert(*node) {
-                    let name = &self.graph.nodes[*node].name;
-                    let message = format!("Softmax `{name}` is not the end of the graph: `{reader}` reads it");
-                    self.problems.push(
-                        Diagnostic::error("E0116", message)
-                            .at_node(name, "this softmax would have to be computed in secret")
-                            .at_node(reader, "read here")
-                            .with_note(format!("input shapes: {}", show_dims(&self.func.ty(*logits).shape)))
-                            .with_help(
-                                "a softmax is supported as an output only: name the output before it with --result",
-                            ),
-                    );
-                }
-                Ok(*logits)
-            }
             Val::Unknown => Err(Problem::Unknown),
         }
     }
@@ -240,7 +221,7 @@ impl Importer<'_> {
     /// The dimensions of a value, if it is known.
     pub(crate) fn shape(&self, val: &Val) -> Option<Vec<usize>> {
         match val {
-            Val::Data(value) | Val::Softmax { logits: value, .. } => Some(self.func.ty(*value).shape.clone()),
+            Val::Data(value) => Some(self.func.ty(*value).shape.clone()),
             Val::Const(constant) => Some(constant.shape().to_vec()),
             Val::Unknown => None,
         }

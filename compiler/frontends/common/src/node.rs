@@ -75,7 +75,7 @@ impl<'a, 'm> Node<'a, 'm> {
     /// As [`Node::input`], and where the constant cannot become one.
     pub fn data(&mut self, i: usize) -> Result<ValueId> {
         let val = self.input(i)?.clone();
-        self.importer.data(&val, self.name())
+        self.importer.data(&val)
     }
 
     /// The dimensions of input `i`.
@@ -141,6 +141,11 @@ impl<'a, 'm> Node<'a, 'm> {
     /// Whether a constant may be made public for what reads it: not if the user called it secret.
     pub fn may_disclose(&self, name: &str) -> bool {
         self.importer.may_disclose(name)
+    }
+
+    /// Adds what the user should know, though nothing is wrong.
+    pub fn note(&mut self, note: Diagnostic) {
+        self.importer.notes.push(note);
     }
 
     /// Notes that the program will show the values of a constant that could have been a weight.
@@ -233,7 +238,7 @@ impl<'a, 'm> Node<'a, 'm> {
     pub fn inner_weight(&mut self, attr: &str, values: ArrayD<f32>) -> Result<ValueId> {
         let name = format!("{}/{attr}", self.name());
         let val = self.importer.stored(&name, NumType::F32, Tensor::F32(values).into());
-        self.importer.data(&val, self.name())
+        self.importer.data(&val)
     }
 
     /// An argument of the function under this node's name, whose shape the file declares as this.

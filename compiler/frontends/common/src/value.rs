@@ -13,13 +13,6 @@ pub enum Val {
     Data(ValueId),
     /// A constant that is no value of the function yet: an argument of another op, or a weight before its first use.
     Const(Rc<Constant>),
-    /// The softmax of a value, which only a result of the graph may be.
-    Softmax {
-        /// What it is the softmax of.
-        logits: ValueId,
-        /// The node of the softmax.
-        node: usize,
-    },
     /// Its node, or one before it, has a diagnostic already.
     Unknown,
 }

@@ -3,7 +3,7 @@
 use crate::functions::Flat;
 use crate::graph;
 use crate::node::Node;
-use crate::ops::{self, Import};
+use crate::ops;
 use crate::proto::{NodeDef, TensorShapeProto, Value};
 use crate::tensor;
 use std::cell::Cell;
@@ -49,10 +49,7 @@ impl common::Model for Model {
             let why = format!("its attribute `{attr}` = {} is not known to this importer", node.show_attr(attr));
             return Err(node.problem("E0112", why, "it may change what the op computes; export without it"));
         }
-        match op.import {
-            Import::One(import) => import(&mut node).map(|val| vec![val]),
-            Import::Many(import) => import(&mut node),
-        }
+        op.import.run(&mut node)
     }
 
     fn why_unsupported(&self, node: usize) -> Unsupported {

@@ -51,10 +51,10 @@ fn unknown_op() {
         placeholder("x", &[1, 3]),
         weight("kernel", &[3, 2]),
         node("product", "MatMul", &["x", "kernel"], &[T]),
-        node("hidden", "Tanh", &["product"], &[T]),
-        node("norm", "L2Loss", &["hidden"], &[T]),
-        node("output", "Sigmoid", &["hidden"], &[T]),
-        node("dead", "Acosh", &["kernel"], &[T]),
+        node("hidden", "Lgamma", &["product"], &[T]),
+        node("norm", "Betainc", &["hidden"], &[T]),
+        node("output", "Digamma", &["hidden"], &[T]),
+        node("dead", "Erfinv", &["kernel"], &[T]),
     ];
     insta::assert_snapshot!(refused(&graph.concat()));
 }
@@ -93,18 +93,6 @@ fn unfrozen_variable() {
 }
 
 #[test]
-fn softmax_in_the_middle() {
-    let graph = [
-        placeholder("x", &[1, 3]),
-        weight("values", &[3, 2]),
-        node("attention", "Softmax", &["x"], &[T]),
-        node("output", "MatMul", &["attention", "values"], &[T]),
-        node("second", "Relu", &["attention"], &[T]),
-    ];
-    insta::assert_snapshot!(refused(&graph.concat()));
-}
-
-#[test]
 fn many_problems_at_once() {
     let ones = "list { i: 1 i: 1 i: 1 i: 1 }";
     let graph = [
@@ -131,7 +119,7 @@ fn many_problems_at_once() {
             &[T, ("ksize", ones), ("strides", "list { i: 2 i: 1 i: 1 i: 1 }"), ("padding", "s: \"VALID\"")],
         ),
         node("mean", "Mean", &["strides", "axes"], &[T]),
-        node("mean2", "Mean", &["image", "axes"], &[T]),
+        node("mean2", "Mean", &["image", "filter"], &[T]),
         node("misfit", "MatMul", &["image", "filter"], &[T]),
         node("lookup", "Identity", &["words"], &[T]),
         node("sum", "AddN", &["image", "image:1"], &[T]),

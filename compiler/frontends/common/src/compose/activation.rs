@@ -64,6 +64,27 @@ pub fn log_softmax(node: &mut Node<'_, '_>, x: ValueId, axis: usize) -> Result<V
     node.emit("sub", &[below, log], attrs! {})
 }
 
+/// `e^x - 1`.
+pub fn expm1(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let exp = apply(node, x, "exp")?;
+    let one = node.number(1.0)?;
+    node.emit("sub", &[exp, one], attrs! {})
+}
+
+/// The logarithm of `1 + x`.
+pub fn log1p(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let one = node.number(1.0)?;
+    let above = node.emit("add", &[x, one], attrs! {})?;
+    apply(node, above, "log")
+}
+
+/// 1 less the error function.
+pub fn erfc(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let erf = apply(node, x, "erf")?;
+    let one = node.number(1.0)?;
+    node.emit("sub", &[one, erf], attrs! {})
+}
+
 /// A function of HLIL's table that takes no parameter.
 pub fn apply(node: &mut Node<'_, '_>, x: ValueId, function: &str) -> Result<ValueId> {
     node.emit("apply", &[x], attrs! { function: function, parameter: 0.0 })

@@ -4,6 +4,7 @@
 
 pub mod activation;
 pub mod arg;
+pub mod cum_sum;
 pub mod einsum;
 pub mod elementwise;
 pub mod normalize;

@@ -50,10 +50,23 @@ pub(super) fn constant(node: &mut Node<'_, '_>) -> Result<Val> {
     }
 }
 
-/// `Identity`, `StopGradient`: their input under another name; the value keeps its own.
+/// Nodes that give back their input, whatever else they do.
 pub(super) fn identity(node: &mut Node<'_, '_>) -> Result<Val> {
     node.expect_inputs(1)?;
     Ok(node.input(0)?.clone())
+}
+
+/// `IdentityN`.
+pub(super) fn identity_n(node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
+    (0..node.n_inputs()).map(|i| Ok(node.input(i)?.clone())).collect()
+}
+
+/// `PlaceholderWithDefault`: its default, since nobody gives it another value.
+pub(super) fn placeholder_with_default(node: &mut Node<'_, '_>) -> Result<Val> {
+    let message = format!("the input `{}` has a default, which is its value", node.name());
+    let note = Diagnostic::note("N0106", message).at_node(node.name(), "this input");
+    node.note(note.with_help("replace it by a Placeholder before the export to make it an input of the program"));
+    identity(node)
 }
 
 /// `NoOp`: nothing, which no node can read.

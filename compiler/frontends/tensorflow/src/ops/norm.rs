@@ -1,8 +1,8 @@
-//! Batch norms and means.
+//! Batch norms, and norms over neighbouring channels.
 
 use crate::node::Node;
-use crate::ops::array::axis;
-use crate::ops::spatial::Layout;
+use crate::ops::spatial::{IMAGES, Layout};
+use treville_frontend_common::compose::normalize::{self, Lrn};
 use treville_frontend_common::{Result, Val};
 use treville_ir::attrs;
 
@@ -15,8 +15,8 @@ pub(super) fn fused_batch_norm(node: &mut Node<'_, '_>) -> Result<Val> {
             "export the model for inference, with the statistics of training",
         ));
     }
-    let layout = Layout::of(node)?;
-    let [_, channels, ..] = layout.nchw(node, &node.shape(0)?)?;
+    let layout = Layout::of(node, IMAGES)?;
+    let (channels, _) = layout.split(node, &node.shape(0)?)?;
     for i in 1..5 {
         if node.shape(i)? != [channels] {
             return Err(node.invalid(format!("its input {i} does not have one value for each of {channels} channels")));
@@ -30,33 +30,18 @@ pub(super) fn fused_batch_norm(node: &mut Node<'_, '_>) -> Result<Val> {
     Ok(Val::Data(layout.leave(node, y)?))
 }
 
-/// `Mean` over height and width, or one of them.
-pub(super) fn mean(node: &mut Node<'_, '_>) -> Result<Val> {
-    node.expect_inputs(2)?;
-    let rank = node.shape(0)?.len();
-    let mut axes = Vec::new();
-    for a in node.ints(1, "axes")? {
-        axes.push(axis(node, a, rank)?);
-    }
-    axes.sort_unstable();
-    axes.dedup();
-    let keepdims = node.bool("keep_dims", false)?;
-    // The mean is what it says in either layout; the layout only chooses where the transposes stand.
-    let layout = [Layout::Nhwc, Layout::Nchw].into_iter().find(|l| axes.iter().all(|a| l.spatial().contains(a)));
-    let Some(layout) = layout.filter(|_| rank == 4 && !axes.is_empty()) else {
-        let why = format!("its axes {axes:?} are not height and width of 4 dimensions");
-        return Err(node.unsupported(why, "only means over the spatial axes are supported"));
-    };
-    let in_nchw: Vec<i64> =
-        axes.iter().map(|&a| if layout == Layout::Nhwc { a as i64 + 1 } else { a as i64 }).collect();
+/// `LRN`: its sum of squares is `size` times the mean that the composition takes.
+pub(super) fn lrn(node: &mut Node<'_, '_>) -> Result<Val> {
+    node.expect_inputs(1)?;
+    let layout = Layout::of(node, IMAGES)?;
+    layout.split(node, &node.shape(0)?)?;
+    let radius = usize::try_from(node.int("depth_radius", 5)?).ok().filter(|&r| r <= 1 << 20);
+    let Some(radius) = radius else { return Err(node.invalid("its depth_radius is out of range")) };
+    let float = |name: &str, default: f32| node.float(name, default).map(f64::from);
+    let (bias, alpha, beta) = (float("bias", 1.0)?, float("alpha", 1.0)?, float("beta", 0.5)?);
+    let window = Lrn { before: radius, after: radius, alpha: alpha * (2 * radius + 1) as f64, beta, bias };
     let x = node.data(0)?;
     let x = layout.enter(node, x)?;
-    let mut y = node.emit("reduce_mean", &[x], attrs! { axes: in_nchw, keepdims: keepdims })?;
-    if keepdims {
-        y = layout.leave(node, y)?;
-    } else if layout == Layout::Nhwc && axes.len() == 1 {
-        // What is left of N, C, H, W is the batch, the channels and one spatial axis.
-        y = node.emit("transpose", &[y], attrs! { perm: [0, 2, 1] })?;
-    }
-    Ok(Val::Data(y))
+    let y = normalize::lrn(node, x, window)?;
+    Ok(Val::Data(layout.leave(node, y)?))
 }

@@ -1,30 +1,40 @@
 //! Pools.
 
 use crate::node::Node;
-use crate::ops::spatial::{Layout, Window};
+use crate::ops::spatial::{IMAGES, Layout, VOLUMES, Window};
 use treville_frontend_common::{Result, Val};
 use treville_ir::attrs;
 
 /// `MaxPool`: what lies in the padding does not count.
 pub(super) fn max_pool(node: &mut Node<'_, '_>) -> Result<Val> {
-    pool(node, "max_pool")
+    pool(node, "max_pool", IMAGES)
+}
+
+/// `MaxPool3D`.
+pub(super) fn max_pool3d(node: &mut Node<'_, '_>) -> Result<Val> {
+    pool(node, "max_pool", VOLUMES)
 }
 
 /// `AvgPool`: a window at the border divides by the number of elements inside the image.
 pub(super) fn avg_pool(node: &mut Node<'_, '_>) -> Result<Val> {
-    pool(node, "avg_pool")
+    pool(node, "avg_pool", IMAGES)
 }
 
-fn pool(node: &mut Node<'_, '_>, mnemonic: &str) -> Result<Val> {
+/// `AvgPool3D`.
+pub(super) fn avg_pool3d(node: &mut Node<'_, '_>) -> Result<Val> {
+    pool(node, "avg_pool", VOLUMES)
+}
+
+fn pool(node: &mut Node<'_, '_>, mnemonic: &str, format: &'static str) -> Result<Val> {
     node.expect_inputs(1)?;
-    let layout = Layout::of(node)?;
-    let [_, _, h, w] = layout.nchw(node, &node.shape(0)?)?;
+    let layout = Layout::of(node, format)?;
+    let (_, sizes) = layout.split(node, &node.shape(0)?)?;
     let window = Window {
-        kernel: layout.pair(node, "ksize", None)?,
-        strides: layout.pair(node, "strides", None)?,
-        dilations: [1, 1],
+        kernel: layout.per_axis(node, "ksize", false)?,
+        strides: layout.per_axis(node, "strides", false)?,
+        dilations: vec![1; sizes.len()],
     };
-    let pads = layout.pads(node, [h, w], &window)?;
+    let pads = layout.pads(node, &sizes, &window)?;
     let mut pool_attrs =
         attrs! { kernel: window.kernel, strides: window.strides, pads: pads, dilations: window.dilations };
     if mnemonic == "avg_pool" {

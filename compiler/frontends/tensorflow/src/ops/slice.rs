@@ -1,15 +1,16 @@
-//! `StridedSlice`: numpy's indexing with ranges, `...`, `newaxis` and single indices.
+//! `Slice`, and `StridedSlice`: numpy's indexing with ranges, `...`, `newaxis` and single indices.
 //!
 //! # Source
 //! TensorFlow's `ValidateStridedSliceOp` (core/util/strided_slice_op.cc).
 
 use crate::node::Node;
-use ndarray::{Axis, IxDyn};
+use ndarray::ArrayD;
+use treville_frontend_common::compose::take::{reshape, take};
 use treville_frontend_common::{Result, Val};
 use treville_hlil::Tensor;
-use treville_ir::attrs;
+use treville_ir::{ValueId, attrs};
 
-/// `StridedSlice`: of constants at import, else a slice and a reshape.
+/// `StridedSlice`: slices forwards, reversals backwards, and a reshape.
 pub(super) fn strided_slice(node: &mut Node<'_, '_>) -> Result<Val> {
     node.expect_inputs(4)?;
     let shape = node.shape(0)?;
@@ -23,33 +24,56 @@ pub(super) fn strided_slice(node: &mut Node<'_, '_>) -> Result<Val> {
             Item::Range(range) => (!range.shrink).then_some(range.len),
         })
         .collect();
-    if let Some(constant) = node.public(0)?
-        && let Tensor::I64(values) = constant.values()
-    {
-        let mut values = values.clone();
-        for (axis, range) in taken.iter().enumerate() {
-            let indices: Vec<usize> = (0..range.len as i64).map(|i| (range.begin + i * range.step) as usize).collect();
-            values = values.select(Axis(axis), &indices);
+    if dims.contains(&0) {
+        // A shape may have no dimensions left, which only another shape can be made of.
+        return match node.public(0)? {
+            Some(constant) if matches!(constant.values(), Tensor::I64(_)) => {
+                node.public_constant(constant.dtype, Tensor::I64(ArrayD::zeros(dims)))
+            }
+            _ => Err(node.unsupported("its result is empty", "empty tensors are not supported")),
+        };
+    }
+    let mut x = node.data(0)?;
+    for (axis, range) in taken.iter().enumerate().filter(|(_, range)| range.step < 0) {
+        x = take(node, x, axis, (0..range.len as i64).map(|i| range.begin + i * range.step).collect())?;
+    }
+    let kept = |size: i64| Range { begin: 0, len: size as usize, step: 1, shrink: false };
+    let forwards: Vec<Range> = taken.iter().map(|r| if r.step < 0 { kept(r.len as i64) } else { *r }).collect();
+    let y = slice_ranges(node, x, &forwards)?;
+    Ok(Val::Data(if node.dims(y) == dims { y } else { reshape(node, y, &dims)? }))
+}
+
+/// `Slice`: from a begin, so many elements; -1 for all that follow.
+pub(super) fn slice(node: &mut Node<'_, '_>) -> Result<Val> {
+    node.expect_inputs(3)?;
+    let (shape, begin, size) = (node.shape(0)?, node.ints(1, "begin")?, node.ints(2, "size")?);
+    if begin.len() != shape.len() || size.len() != shape.len() {
+        return Err(node.invalid(format!("its begin and size are not those of {} dimensions", shape.len())));
+    }
+    let mut ranges = Vec::new();
+    for ((&dim, &begin), &size) in shape.iter().zip(&begin).zip(&size) {
+        let dim = dim as i64;
+        let len = if size == -1 { dim.saturating_sub(begin) } else { size };
+        if !(0..dim).contains(&begin) || len < 1 || len > dim - begin {
+            let why = format!("{size} elements from {begin} are not in a dimension of {dim}");
+            return Err(node.unsupported(why, "slices must lie inside and cannot be empty"));
         }
-        let values = values.to_shape(IxDyn(&dims)).map_err(|_| node.invalid("its ranges do not match"))?.into_owned();
-        return node.public_constant(constant.dtype, Tensor::I64(values));
-    }
-    if taken.iter().any(|r| r.step < 0) {
-        return Err(node.unsupported("it runs backwards through its input", "only positive strides are supported"));
-    }
-    if taken.iter().any(|r| r.len == 0) {
-        return Err(node.unsupported("its result is empty", "empty tensors are not supported"));
+        ranges.push(Range { begin, len: len as usize, step: 1, shrink: false });
     }
     let x = node.data(0)?;
-    let starts: Vec<i64> = taken.iter().map(|r| r.begin).collect();
-    let ends: Vec<i64> = taken.iter().map(|r| r.begin + (r.len as i64 - 1) * r.step + 1).collect();
-    let steps: Vec<i64> = taken.iter().map(|r| r.step).collect();
-    let mut y = node.emit("slice", &[x], attrs! { starts: starts, ends: ends, steps: steps })?;
-    if dims != taken.iter().map(|r| r.len).collect::<Vec<_>>() {
-        let dims: Vec<i64> = dims.iter().map(|&d| d as i64).collect();
-        y = node.emit("reshape", &[y], attrs! { shape: dims })?;
+    Ok(Val::Data(slice_ranges(node, x, &ranges)?))
+}
+
+/// Forward ranges, one for each dimension.
+fn slice_ranges(node: &mut Node<'_, '_>, x: ValueId, ranges: &[Range]) -> Result<ValueId> {
+    let starts: Vec<i64> = ranges.iter().map(|r| r.begin).collect();
+    let ends: Vec<i64> = ranges.iter().map(|r| r.begin + (r.len as i64 - 1) * r.step + 1).collect();
+    let steps: Vec<i64> = ranges.iter().map(|r| r.step).collect();
+    let whole = ranges.iter().zip(node.dims(x)).all(|(r, size)| r.begin == 0 && r.step == 1 && r.len == size);
+    if whole {
+        return Ok(x);
     }
-    Ok(Val::Data(y))
+    node.emit("slice", &[x], attrs! { starts: starts, ends: ends, steps: steps })
 }
 
 /// What the indices make of a tensor, in the order of the result's dimensions.

@@ -1,0 +1,9 @@
+
+2
+xPlaceholder*
+dtype0*
+shape
+:	
+
+SquareSquarex*
+T0"ª

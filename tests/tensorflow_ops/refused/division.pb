@@ -1,14 +1,0 @@
-
-2
-xPlaceholder*
-dtype0*
-shape
-:
-2
-yPlaceholder*
-dtype0*
-shape
-:
-
-ratioRealDivxy*
-T0"ª

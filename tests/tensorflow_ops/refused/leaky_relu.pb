@@ -1,10 +1,0 @@
-
-2
-xPlaceholder*
-dtype0*
-shape
-:
-.
-leaky	LeakyRelux*
-T0*
-alpha%ÍÌL>"ª
