@@ -25,6 +25,43 @@ fn saved_models_answer_like_tensorflow() {
     answers(&path(&file), &path(&root().join("tests/saved_models/session.npz")), &[]);
 }
 
+#[test]
+fn onnx_models_answer_like_onnxruntime() {
+    let folder = root().join("tests/onnx_models");
+    for name in ["attention", "external"] {
+        answers(&path(&folder.join(name).with_extension("onnx")), &path(&folder.join(name).with_extension("npz")), &[]);
+    }
+}
+
+/// A test tensor as ONNX writes them is an input, for `eval` as for `simulate`; one that is bound is an input no more.
+#[test]
+fn onnx_tensors_are_inputs() {
+    let folder = root().join("tests/onnx_models");
+    let scratch = tempfile::tempdir().expect("a folder");
+    let at = |file: &str| path(&folder.join(file));
+    let x = at("external_x.pb");
+    succeed(scratch.path(), &["eval", &at("external.onnx"), "--input", &x, "--output", "float.npy"]);
+    succeed(
+        scratch.path(),
+        &["simulate", &at("external.onnx"), "--scale", SCALE, "--input", &format!("x={x}"), "--output", "mpc.npy"],
+    );
+    let [float, mpc] = ["float.npy", "mpc.npy"].map(|file| read_npy(&scratch.path().join(file)).expect("a result"));
+    assert!(close(&mpc, &float), "{mpc}\n{float}");
+
+    let mask = scratch.path().join("mask.npy");
+    let arrays = read_inputs(at("attention.npz").as_ref(), "").expect("inputs and answers");
+    let array = |name: &str| &arrays.iter().find(|(n, _)| n == name).expect("it is there").1;
+    write_npy(&mask, array("mask")).expect("the folder is ours");
+    write_npy(&scratch.path().join("x.npy"), array("x")).expect("the folder is ours");
+    let bind = format!("mask={}", path(&mask));
+    let model = at("attention.onnx");
+    let inspected = succeed(scratch.path(), &["inspect", &model, "--bind", &bind]);
+    assert!(inspected.contains("input   x") && !inspected.contains("input   mask"), "{inspected}");
+    succeed(scratch.path(), &["eval", &model, "--bind", &bind, "--input", "x=x.npy", "--output", "bound.npy"]);
+    let bound = read_npy(&output_path(&scratch.path().join("bound.npy"), "logits", 2)).expect("a result");
+    assert!(close(&bound, array("expected_logits")), "{bound}");
+}
+
 /// Float and fixed point give the arrays `expected_NAME` beside the inputs.
 fn answers(model: &str, data: &str, options: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");

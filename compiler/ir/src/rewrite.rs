@@ -92,11 +92,16 @@ impl<'a, From: Dialect, To: Dialect> Rewriter<'a, From, To> {
     ///
     /// # Errors
     /// As [`Rewriter::get`], for the results.
-    pub fn finish(mut self) -> Result<Func<To>, Diagnostic> {
+    pub fn finish(self) -> Result<Func<To>, Diagnostic> {
         let results = self.old.results().iter().map(|r| Ok(FuncResult { value: self.get(r.value)?, ..r.clone() }));
         let results = results.collect::<Result<_, Diagnostic>>()?;
+        Ok(self.finish_with(results))
+    }
+
+    /// The new function, with results of its own.
+    pub fn finish_with(mut self, results: Vec<FuncResult>) -> Func<To> {
         self.new.set_results(results);
-        Ok(self.new)
+        self.new
     }
 }
 

@@ -1,5 +1,7 @@
 //! Recipes: parts of a function that need weights only become new weights.
 
+use std::collections::BTreeSet;
+
 use treville_hlil::{Elem, Hlil, Weights, WeightsError};
 use treville_ir::{Arg, ArgKind, Diagnostic, Func, FuncResult, Rewriter, TensorType, ValueId, attrs};
 
@@ -38,23 +40,24 @@ pub(crate) fn add_value(
 
 /// The part of a function that computes `value`, as a function of the weights in it.
 pub(crate) fn cone(func: &Func<Hlil>, value: ValueId, owner: &str) -> Result<Func<Hlil>, Diagnostic> {
-    let mut whole = func.clone();
-    whole.set_results(vec![FuncResult::new(value, "y", owner)]);
-    let mut rw = Rewriter::new(&whole);
-    let mut needed = vec![false; func.values().len()];
-    needed[value.index()] = true;
-    for (_, op) in func.ops().rev() {
-        if op.results.iter().any(|v| needed[v.index()]) {
-            op.operands.iter().for_each(|v| needed[v.index()] = true);
+    let (mut args, mut ops) = (BTreeSet::new(), BTreeSet::new());
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        match func.defining_op(value) {
+            None => drop(args.insert(value)),
+            Some((id, op)) if ops.insert(id) => open.extend(&op.operands),
+            Some(_) => {}
         }
     }
-    for (arg, _) in func.args().filter(|(v, _)| needed[v.index()]) {
+    let mut rw = Rewriter::new(func);
+    for arg in args {
         rw.copy_arg(arg);
     }
-    for (id, _) in func.ops().filter(|(_, op)| op.results.iter().any(|v| needed[v.index()])) {
-        rw.copy(id)?;
+    for op in ops {
+        rw.copy(op)?;
     }
-    rw.finish()
+    let result = FuncResult::new(rw.get(value)?, "y", owner);
+    Ok(rw.finish_with(vec![result]))
 }
 
 fn add(weights: &mut Weights, name: &str, func: Func<Hlil>) -> Result<(), Diagnostic> {
