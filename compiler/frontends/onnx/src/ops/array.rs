@@ -301,12 +301,18 @@ pub(super) fn cast(node: &mut Node<'_, '_>) -> Result<Val> {
     cast_to(node, number)
 }
 
-/// `CastLike`: to the type of input 1, which must be known.
+/// `CastLike`: to the type of input 1. Of computed values the width is not known, which matters for integers only.
 pub(super) fn cast_like(node: &mut Node<'_, '_>) -> Result<Val> {
     node.expect(2, 2)?;
-    match node.input(1)?.clone() {
-        Val::Const(like) => cast_to(node, like.dtype),
-        _ => Err(node.unsupported("the type that it casts to is that of a computed value", "use Cast instead")),
+    if let Val::Const(like) = node.input(1)?.clone() {
+        return cast_to(node, like.dtype);
+    }
+    let like = node.data(1)?;
+    match node.ty(like).elem.scalar {
+        Scalar::F32 => cast_to(node, NumType::F32),
+        Scalar::I64 => {
+            Err(node.unsupported("the type that it casts to is that of computed integers", "use Cast instead"))
+        }
     }
 }
 
