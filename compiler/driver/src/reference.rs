@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use treville_hlil::Hlil;
+use treville_hlil::{FUNCTIONS, Hlil};
 use treville_ir::Dialect;
 use treville_llil::Llil;
 use treville_passes::{PASSES, PIPELINES};
@@ -13,6 +13,7 @@ pub fn ops() -> String {
         "# Operations\n\nGenerated from the op tables; `TREVILLE_BLESS=1 cargo test reference` writes it anew.\n",
     );
     dialect::<Hlil>(&mut text, "real-valued tensors; spatial operations are NCHW");
+    functions(&mut text);
     dialect::<Llil>(&mut text, "tensors over Z_2^k with their fraction bits in the type");
     text
 }
@@ -38,6 +39,17 @@ fn dialect<D: Dialect>(text: &mut String, about: &str) {
             let _ = write!(text, "\n- {id}: {rule}");
         }
         text.push('\n');
+    }
+}
+
+/// What `hlil.apply` knows.
+fn functions(text: &mut String) {
+    text.push_str("\n### Functions of hlil.apply\n\n| function | value | on | source |\n|---|---|---|---|\n");
+    for f in FUNCTIONS {
+        let pole = f.pole.map(|pole| format!(" but {pole}")).unwrap_or_default();
+        let (low, high) = f.domain;
+        let _ =
+            writeln!(text, "| {} | {} | ({low}, {high}){pole} | {} |", f.name, f.summary.replace('|', "\\|"), f.source);
     }
 }
 

@@ -69,6 +69,6 @@ fn eval(view: &View<'_>, x: &[&Tensor]) -> Tensor {
     let window = rules::pool_window(view).expect("invariant: C2");
     let taps = window.taps();
     let include_pad = view.bool("count_include_pad");
-    let mean = |sum: f32, n_inside: usize| sum / if include_pad { taps } else { n_inside } as f32;
-    Tensor::F32(window_fold(x[0].reals(), &window, 0.0, |sum, v| sum + v, mean))
+    let mean = |sum: f64, n_inside: usize| (sum / if include_pad { taps } else { n_inside } as f64) as f32;
+    Tensor::F32(window_fold(x[0].reals(), &window, 0.0, |sum, v: f32| sum + f64::from(v), mean))
 }
