@@ -26,9 +26,9 @@ impl Lowering<'_> {
     /// clip(x) = min + relu(x - min) - relu(x - max).
     pub(super) fn clip(&mut self, op: &Op<Hlil>) -> Result<(), Diagnostic> {
         let (x, loc) = (op.operands[0], op.loc.as_str());
-        let moved = self.moved_frac(x);
+        let (natural, moved) = (self.natural_frac(x), self.moved_frac(x));
         // One bit more for the difference, one for the smaller domain of comparison.
-        let frac = if self.has_room(x, moved + 2) { moved } else { self.natural_frac(x) };
+        let frac = if moved > natural && self.has_room(x, moved + 2) { moved } else { natural };
         // What cannot be compared with no value can exceed.
         let most = 2f64.powi(i32::from(self.options.ring.get()) - 4 - i32::from(frac));
         let bound = |name: &str| op.attrs[name].as_float().filter(|bound| bound.abs() < most);

@@ -56,10 +56,11 @@ impl Lowering<'_> {
     /// A product that only this sum uses meets a weight or constant at the product's scale; all other sums are at the natural one.
     fn sum_frac(&self, operands: &[ValueId], result: ValueId) -> u8 {
         let source = |v: ValueId| self.forms[v.index()].source;
+        let natural = self.natural_frac(result);
         match *operands {
-            [a, b] if source(b) == Source::Encoded && source(a) != Source::Encoded => self.moved_frac(a),
-            [a, b] if source(a) == Source::Encoded && source(b) != Source::Encoded => self.moved_frac(b),
-            _ => self.natural_frac(result),
+            [a, b] if source(b) == Source::Encoded && source(a) != Source::Encoded => self.moved_frac(a).max(natural),
+            [a, b] if source(a) == Source::Encoded && source(b) != Source::Encoded => self.moved_frac(b).max(natural),
+            _ => natural,
         }
     }
 

@@ -51,6 +51,8 @@ impl Lowering<'_> {
                 exact_frac(&numbers).min(wanted.max(natural + small))
             }
             (Source::Encoded, None) => wanted,
+            // A bit or a whole number.
+            (Source::Computed(has), _) if has < natural => has,
             (Source::Computed(has), _) if elementwise && self.uses.ops(factor).all(|user| func.op(user) == op) => {
                 has.clamp(natural, wanted)
             }

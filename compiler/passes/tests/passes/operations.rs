@@ -101,6 +101,40 @@ fn whole_numbers_are_exact() {
     compare(1, unary("cast", attrs! { to: "i64" }), 0.0);
 }
 
+/// A whole number has no fraction bits; what it meets has.
+#[test]
+fn whole_numbers_meet_fractions() {
+    compare(
+        2,
+        |net, x| {
+            let floor = net.op("floor", &[x[0]], attrs! {});
+            let half = net.constant(&[], &[0.5]);
+            vec![net.op("add", &[floor, half], attrs! {})]
+        },
+        0.0,
+    );
+    compare(
+        1,
+        |net, x| {
+            let floor = net.op("floor", &[x[0]], attrs! {});
+            vec![net.op("clip", &[floor], attrs! { min: -1.5, max: 2.25 })]
+        },
+        0.0,
+    );
+    compare(
+        2,
+        |net, x| {
+            let bit = net.op("greater", x, attrs! {});
+            let mask = net.op("cast", &[bit], attrs! { to: "f32" });
+            let kept = net.op("mul", &[mask, x[0]], attrs! {});
+            let third = net.constant(&[], &[0.25]);
+            let scaled = net.op("mul", &[mask, third], attrs! {});
+            vec![kept, net.op("sub", &[third, scaled], attrs! {})]
+        },
+        0.0,
+    );
+}
+
 #[test]
 fn integers_stay_integers() {
     compare(
