@@ -101,6 +101,17 @@ impl Approximation {
 /// Why there is no approximation.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum ApproximateError {
+    /// Operands have been seen for which the function has no value, or none that is bounded.
+    #[error("it has no finite value for some of the operands that it was calibrated on")]
+    Unbounded,
+    /// Operands have been seen beyond a pole, where the function goes on.
+    #[error("it is smooth between {low} and {high}, and operands lie beyond")]
+    Beyond {
+        /// The lower end of the interval.
+        low: f64,
+        /// The upper end of the interval.
+        high: f64,
+    },
     /// The operands or the polynomial's terms are too large for the ring.
     #[error("its operands and polynomials do not fit a ring of {ring} bits")]
     Ring {
@@ -146,6 +157,15 @@ const STEP: usize = 3 * PRODUCT;
 /// # Errors
 /// [`ApproximateError`] where the result does not fit the ring, or too many pieces would be needed.
 pub fn approximate(request: &Request<'_>) -> Result<Approximation, ApproximateError> {
+    if !request.magnitude.is_finite() {
+        return Err(ApproximateError::Unbounded);
+    }
+    // A range is coarse: it may leave the interval though no operand does, but then the function has no value there.
+    let Range { low, high } = request.defined;
+    let beyond = |end: f64| !(low..=high).contains(&end) && (request.f)(end).is_finite();
+    if beyond(request.operand.low) || beyond(request.operand.high) {
+        return Err(ApproximateError::Beyond { low, high });
+    }
     let curve = Curve::new(request).ok_or(ApproximateError::Ring { ring: request.ring.get() })?;
     let mut best: Option<(usize, Pieces)> = None;
     // High degrees need few pieces; what they cost bounds the search of the others.

@@ -168,6 +168,22 @@ fn an_approximation_is_a_function_of_its_request() {
     insta::assert_debug_snapshot!(table.unwrap());
 }
 
+/// Beyond its poles a tangent goes on, with other values than those that it is held at there.
+#[test]
+fn operands_beyond_the_smooth_part_are_refused() {
+    let refused = |name: &str, operand: (f64, f64), magnitude: f64| {
+        let function = Function::of(name).unwrap();
+        let f = |x: f64| (function.eval)(x, 0.0);
+        let defined = Range { low: function.domain.0, high: function.domain.1 };
+        approximate(&Request { defined, ..request(&f, operand, magnitude) }).err().map(|e| e.to_string())
+    };
+    assert!(refused("tan", (-1.5, 2.0), 60.0).unwrap().contains("smooth between -1.57"));
+    assert_eq!(refused("tan", (-1.5, 1.5), 14.0), None);
+    // The range of 1.5 to 20 is 0 to 20 in coarse steps.
+    assert_eq!(refused("acosh", (0.0, 20.0), 3.7), None);
+    assert!(refused("log", (-1.0, 20.0), f64::INFINITY).unwrap().contains("no finite value"));
+}
+
 #[test]
 fn what_does_not_fit_the_ring_is_refused() {
     let ring = RingBits::new(16).unwrap();
