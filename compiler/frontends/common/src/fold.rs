@@ -18,7 +18,8 @@ impl Importer<'_> {
     pub(crate) fn fold(&mut self, idx: usize, inputs: &[Option<Val>]) -> Result<Option<Vec<Val>>> {
         let is_public = |val: &Val| matches!(val, Val::Const(c) if c.public);
         let given = || inputs.iter().flatten();
-        if self.graph.nodes[idx].role != Role::Op || given().next().is_none() || !given().all(is_public) {
+        let is_op = self.graph.nodes[idx].role == Role::Op && !self.graph.branches.contains_key(&idx);
+        if !is_op || given().next().is_none() || !given().all(is_public) {
             return Ok(None);
         }
         let n_elements = given().filter_map(|val| if let Val::Const(c) = val { Some(c.len()) } else { None });

@@ -10,6 +10,8 @@ pub struct Graph {
     pub nodes: Vec<GraphNode>,
     /// Names of outputs.
     pub names: HashMap<String, Port>,
+    /// For a node that chooses between branches, the outputs of these. They are imported when the node asks for them.
+    pub branches: HashMap<usize, Vec<Port>>,
 }
 
 /// A node of a graph.
@@ -72,7 +74,8 @@ impl Graph {
     pub fn depends_on(&self, is_root: impl Fn(&GraphNode) -> bool) -> Vec<bool> {
         let mut users = vec![Vec::new(); self.nodes.len()];
         for (user, node) in self.nodes.iter().enumerate() {
-            node.inputs.iter().flatten().for_each(|port| users[port.node].push(user));
+            let branches = self.branches.get(&user).into_iter().flatten();
+            node.inputs.iter().flatten().chain(branches).for_each(|port| users[port.node].push(user));
         }
         let mut depends: Vec<bool> = self.nodes.iter().map(is_root).collect();
         let mut todo: Vec<usize> = (0..depends.len()).filter(|&n| depends[n]).collect();

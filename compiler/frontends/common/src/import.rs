@@ -22,6 +22,8 @@ pub(crate) struct Importer<'m> {
     pub(crate) folding: Option<indexmap::IndexMap<String, Tensor>>,
     /// Whether the node that is being folded reads public constants only.
     pub(crate) foldable: bool,
+    /// So many branches are open.
+    depth: usize,
     /// Dimensions that the file names and the options give.
     pub(crate) symbols: BTreeMap<String, usize>,
     pub(crate) problems: Vec<Diagnostic>,
@@ -75,6 +77,7 @@ pub fn import(
         constants: HashMap::new(),
         folding: None,
         foldable: true,
+        depth: 0,
         symbols: BTreeMap::new(),
         problems,
         notes: Vec::new(),
@@ -90,7 +93,20 @@ pub fn import(
 
 impl Importer<'_> {
     fn run(&mut self, outputs: &Outputs) {
-        let order = self.graph.order(outputs.results.iter().map(|(port, _)| port.node));
+        self.import_all(outputs.results.iter().map(|(port, _)| port.node));
+        for idx in self.graph.order(outputs.constant.iter().copied()).nodes {
+            let node = &self.graph.nodes[idx];
+            if !self.values.contains_key(&idx) && !self.model.supports(&node.op) {
+                let note = "it leads to no input and to no output that is read; name the outputs with --result to leave it out";
+                let problem = self.unsupported_op(idx, &[]).with_note(note);
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    /// Imports these nodes and those that they need, as far as they are not imported yet.
+    fn import_all(&mut self, roots: impl IntoIterator<Item = usize>) {
+        let order = self.graph.order(roots);
         for cycle in &order.cycles {
             // A loop's ops are reported one by one.
             if cycle.iter().all(|&n| self.model.supports(&self.graph.nodes[n].op)) {
@@ -98,6 +114,9 @@ impl Importer<'_> {
             }
         }
         for idx in order.nodes {
+            if self.values.contains_key(&idx) {
+                continue;
+            }
             let vals = match self.import_node(idx) {
                 Ok(vals) => vals,
                 Err(problem) => {
@@ -107,14 +126,24 @@ impl Importer<'_> {
             };
             self.values.insert(idx, vals);
         }
-        for idx in self.graph.order(outputs.constant.iter().copied()).nodes {
-            let node = &self.graph.nodes[idx];
-            if !self.values.contains_key(&idx) && !self.model.supports(&node.op) {
-                let note = "it leads to no input and to no output that is read; name the outputs with --result to leave it out";
-                let problem = self.unsupported_op(idx, &[]).with_note(note);
-                self.problems.push(problem);
-            }
+    }
+
+    /// An output of a branch, which is imported now.
+    pub(crate) fn branch(&mut self, node: &str, port: Port) -> Result<Val> {
+        const MAX_DEPTH: usize = 16;
+        if self.depth >= MAX_DEPTH {
+            return Err(Diagnostic::error(
+                "E0111",
+                format!("the branches of `{node}` are nested too deep, or in a circle"),
+            )
+            .at_node(node, "this node")
+            .with_help("export the model without conditions")
+            .into());
         }
+        self.depth += 1;
+        self.import_all([port.node]);
+        self.depth -= 1;
+        Ok(self.val(port))
     }
 
     fn import_node(&mut self, idx: usize) -> Result<Vec<Val>> {

@@ -74,6 +74,7 @@ pub struct OpCount {
 pub fn coverage(model: &dyn Model, outputs: &Outputs) -> Vec<OpCount> {
     let graph = model.graph();
     let roots = outputs.results.iter().map(|(port, _)| port.node).chain(outputs.constant.iter().copied());
+    let roots = roots.chain(graph.branches.values().flatten().map(|port| port.node));
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for node in graph.order(roots).nodes {
         *counts.entry(&graph.nodes[node].op).or_default() += 1;

@@ -138,6 +138,28 @@ impl<'a, 'm> Node<'a, 'm> {
         Err(self.problem("E0118", why, help))
     }
 
+    /// Output `i` of this node's branches, which are imported when they are asked for.
+    ///
+    /// # Errors
+    /// Where there is no such output, or it could not be imported.
+    pub fn branch(&mut self, i: usize) -> Result<Val> {
+        let Some(port) = self.importer.graph.branches.get(&self.idx).and_then(|ports| ports.get(i)).copied() else {
+            return Err(self.invalid("its branches have not the outputs that it names"));
+        };
+        match self.importer.branch(self.name(), port)? {
+            Val::Unknown => Err(Problem::Unknown),
+            val => Ok(val),
+        }
+    }
+
+    /// A value of the function for a value that is no input.
+    ///
+    /// # Errors
+    /// Where it cannot become one.
+    pub fn value(&mut self, val: &Val) -> Result<ValueId> {
+        self.importer.data(val)
+    }
+
     /// Whether a constant may be made public for what reads it: not if the user called it secret.
     pub fn may_disclose(&self, name: &str) -> bool {
         self.importer.may_disclose(name)

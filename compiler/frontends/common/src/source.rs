@@ -4,6 +4,7 @@ use crate::graph::show_dims;
 use crate::import::{CLIENT, Importer, SERVER};
 use crate::model::show_shape;
 use crate::{Constant, Dim, NumType, Port, Problem, Result, Role, Val, Values};
+use ndarray::ArrayD;
 use std::rc::Rc;
 use treville_hlil::{Elem, Scalar, Tensor};
 use treville_ir::{Arg, ArgKind, Attrs, Diagnostic, TensorType, ValueId, attrs};
@@ -28,8 +29,8 @@ impl Importer<'_> {
         } else if constant.public {
             let dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
             let attrs: Attrs = match constant.values() {
-                Tensor::F32(a) => attrs! { shape: dims, values: a.iter().map(|&v| f64::from(v)).collect::<Vec<_>>() },
-                Tensor::I64(a) => attrs! { shape: dims, values: a.iter().copied().collect::<Vec<_>>() },
+                Tensor::F32(a) => attrs! { shape: dims, values: listed(a, |v| f64::from(v)) },
+                Tensor::I64(a) => attrs! { shape: dims, values: listed(a, |v| v) },
             };
             self.func.push1("constant", &[], attrs, &constant.name)?
         } else {
@@ -194,6 +195,12 @@ impl Importer<'_> {
     pub(crate) fn owner(&self, name: &str, default: &str) -> String {
         self.options.owners.get(name).map_or(default, String::as_str).to_owned()
     }
+}
+
+/// The values of a constant as its attribute: one of them stands for as many that equal it.
+fn listed<T: Copy + PartialEq, U>(values: &ArrayD<T>, convert: impl Fn(T) -> U) -> Vec<U> {
+    let n_listed = if values.iter().skip(1).all(|v| Some(v) == values.first()) { 1 } else { values.len() };
+    values.iter().take(n_listed).map(|&v| convert(v)).collect()
 }
 
 fn fits(declared: &[Dim], shape: &[usize]) -> bool {

@@ -1,7 +1,7 @@
 //! The graph behind a model: inputs, initializers and nodes by name.
 
 use crate::dtype::DType;
-use crate::functions::{self, Versioned, domain};
+use crate::functions::{self, Versioned, domain, is_if};
 use crate::node::kind;
 use crate::proto::tensor_shape_proto::Value as DimValue;
 use crate::proto::{AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
@@ -102,6 +102,13 @@ pub(crate) fn resolve(mut model: ModelProto, file: &str) -> Result<(Resolved, Li
                 problems.push(missing(&format!("node `{label}` reads `{name}`"), &label, name));
             }
             inputs.push(port);
+        }
+        if let Def::Node(node, _) = def
+            && is_if(node)
+        {
+            let names = node.attribute.iter().flat_map(|attr| &attr.strings).map(|name| String::from_utf8_lossy(name));
+            let ports = names.filter_map(|name| graph.find(&name)).collect();
+            graph.branches.insert(graph.nodes.len(), ports);
         }
         graph.nodes.push(GraphNode { name: label, op, inputs, role });
     }

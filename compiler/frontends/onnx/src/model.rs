@@ -101,6 +101,9 @@ impl common::Model for Model<'_> {
             let why = format!("its attribute `{}` = {} is not known to this importer", attr.name, graph::show(attr));
             return Err(node.problem("E0112", why, "it may change what the op computes; export without it"));
         }
+        if let Some(attr) = def.attribute.iter().find(|a| !a.ref_attr_name.is_empty()) {
+            return Err(node.invalid(format!("its attribute `{}` stands for one of a function", attr.name)));
+        }
         match op.import {
             Import::One(import) => import(&mut node).map(|val| vec![val]),
             Import::Many(import) => import(&mut node),

@@ -121,6 +121,11 @@ impl<'a, 'm> Node<'a, 'm> {
         }
     }
 
+    /// Whether one attribute stands before another.
+    pub(crate) fn comes_before(&self, first: &str, second: &str) -> bool {
+        self.def.attribute.iter().find(|a| a.name == first || a.name == second).is_some_and(|a| a.name == first)
+    }
+
     fn missing(&self, name: &str) -> common::Problem {
         self.invalid(format!("its attribute `{name}` is missing"))
     }

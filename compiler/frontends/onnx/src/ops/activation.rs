@@ -120,8 +120,8 @@ pub(super) fn log_softmax(node: &mut Node<'_, '_>) -> Result<Val> {
     over_axis(node, |node, x, axis| compose::log_softmax(node, x, axis))
 }
 
-/// Before version 13 the input is a matrix first, whose rows are the dimensions from the axis on.
-fn over_axis(
+/// Something along an axis. Before version 13 the input is a matrix first, whose rows are the dimensions from the axis on.
+pub(super) fn over_axis(
     node: &mut Node<'_, '_>,
     f: impl FnOnce(&mut Node<'_, '_>, ValueId, usize) -> Result<ValueId>,
 ) -> Result<Val> {

@@ -6,6 +6,7 @@ use crate::proto::{NodeProto, TensorProto};
 use ndarray::ArrayD;
 use treville_frontend_common::{Result, Val};
 use treville_hlil::Tensor;
+use treville_ir::attrs;
 
 /// The value of a `Constant` node: one of its attributes; none for strings and sparse tensors.
 pub(crate) fn constant_tensor(node: &NodeProto) -> Option<TensorProto> {
@@ -52,4 +53,34 @@ pub(super) fn dropout(node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
         outputs.push(node.public_output(1, bool, Tensor::I64(ones))?);
     }
     Ok(outputs)
+}
+
+/// `If`: the branch that a constant condition takes, or, of a computed condition, both with a choice of their values.
+pub(super) fn branch(node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
+    node.expect(1, 1)?;
+    let n = node.n_outputs();
+    // The branches' outputs stand in the order of the attributes.
+    let names = ["then_branch", "else_branch"];
+    let lengths = [node.n_strings(names[0])?, node.n_strings(names[1])?];
+    if lengths != [Some(n); 2] {
+        return Err(node.invalid(format!("its branches do not have {n} outputs")));
+    }
+    let then_first = node.comes_before(names[0], names[1]);
+    let (then_at, else_at) = if then_first { (0, n) } else { (n, 0) };
+    if node.public(0)?.is_some() {
+        let from = if node.one_int(0, "condition")? != 0 { then_at } else { else_at };
+        return (from..from + n).map(|i| node.branch(i)).collect();
+    }
+    let condition = node.data(0)?;
+    let mut chosen = Vec::new();
+    for i in 0..n {
+        let (a, b) = (node.branch(then_at + i)?, node.branch(else_at + i)?);
+        let (a, b) = (node.value(&a)?, node.value(&b)?);
+        if node.ty(a).elem.scalar != node.ty(b).elem.scalar || node.dims(a) != node.dims(b) {
+            let why = format!("its condition is computed, and its branches make {} and {}", node.ty(a), node.ty(b));
+            return Err(node.unsupported(why, "export the model with a constant condition, or branches of one shape"));
+        }
+        chosen.push(Val::Data(node.emit("select", &[condition, a, b], attrs! {})?));
+    }
+    Ok(chosen)
 }

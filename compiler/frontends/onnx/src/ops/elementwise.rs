@@ -56,12 +56,6 @@ compositions! {
     abs(x) = compose::abs;
     /// `Sign`.
     sign(x) = compose::sign;
-    /// `Not`.
-    not(x) = compose::not;
-    /// `And`.
-    and(a, b) = compose::and;
-    /// `Or`.
-    or(a, b) = compose::or;
     /// `Less`.
     less(a, b) = compose::less;
     /// `LessOrEqual`.
@@ -70,10 +64,44 @@ compositions! {
     greater_or_equal(a, b) = compose::greater_or_equal;
 }
 
+/// `Not`.
+pub(super) fn not(node: &mut Node<'_, '_>) -> Result<Val> {
+    node.expect(1, 1)?;
+    let x = truth(node, 0)?;
+    Ok(Val::Data(compose::not(node, x)?))
+}
+
+/// `And`.
+pub(super) fn and(node: &mut Node<'_, '_>) -> Result<Val> {
+    logic(node, compose::and)
+}
+
+/// `Or`.
+pub(super) fn or(node: &mut Node<'_, '_>) -> Result<Val> {
+    logic(node, compose::or)
+}
+
 /// `Xor`.
 pub(super) fn xor(node: &mut Node<'_, '_>) -> Result<Val> {
-    let (a, b) = two(node)?;
-    Ok(Val::Data(compose::not_equal(node, a, b)?))
+    logic(node, compose::not_equal)
+}
+
+fn logic(
+    node: &mut Node<'_, '_>,
+    f: fn(&mut treville_frontend_common::Node<'_, '_>, ValueId, ValueId) -> Result<ValueId>,
+) -> Result<Val> {
+    node.expect(2, 2)?;
+    let (a, b) = (truth(node, 0)?, truth(node, 1)?);
+    f(node, a, b).map(Val::Data)
+}
+
+/// Input `i`, which must hold truth values.
+fn truth(node: &mut Node<'_, '_>, i: usize) -> Result<ValueId> {
+    let x = node.data(i)?;
+    match node.ty(x).elem.scalar {
+        Scalar::I64 => Ok(x),
+        Scalar::F32 => Err(node.invalid(format!("its input {i} holds no truth values"))),
+    }
 }
 
 /// `Div`: of reals, or of integers towards zero.
@@ -212,17 +240,19 @@ pub(super) fn clip(node: &mut Node<'_, '_>) -> Result<Val> {
     Ok(Val::Data(x))
 }
 
-/// Where the lower bound is above the upper one, everything is the upper one.
+/// Where the lower bound is above the upper one, everything is the upper one. The greatest float stands for no bound.
 fn clip_between(node: &mut Node<'_, '_>, x: ValueId, min: f64, max: f64) -> Result<ValueId> {
+    let min = if min <= f64::from(f32::MIN) { f64::NEG_INFINITY } else { min };
+    let max = if max >= f64::from(f32::MAX) { f64::INFINITY } else { max };
     if min == f64::NEG_INFINITY && max == f64::INFINITY {
         return Ok(x);
     }
     node.emit("clip", &[x], attrs! { min: min.min(max), max: max })
 }
 
-/// `Pow`: with constant exponents, or with a constant base.
+/// `Pow`: with few constant exponents, or with a constant base; otherwise the base must be positive.
 pub(super) fn pow(node: &mut Node<'_, '_>) -> Result<Val> {
-    const MAX_EXPONENTS: usize = 32;
+    const MAX_EXPONENTS: usize = 8;
     node.expect(2, 2)?;
     if let Val::Const(exponents) = node.input(1)?.clone()
         && (exponents.public || node.may_disclose(&exponents.name))
@@ -237,12 +267,10 @@ pub(super) fn pow(node: &mut Node<'_, '_>) -> Result<Val> {
         let mut distinct: Vec<f64> = exponents.iter().copied().collect();
         distinct.sort_by(f64::total_cmp);
         distinct.dedup();
-        if distinct.len() > MAX_EXPONENTS {
-            let why = format!("it has {} different exponents", distinct.len());
-            return Err(node.unsupported(why, format!("at most {MAX_EXPONENTS} are supported")));
+        if distinct.len() <= MAX_EXPONENTS {
+            let x = node.data(0)?;
+            return power(node, x, &exponents, &distinct).map(Val::Data);
         }
-        let x = node.data(0)?;
-        return power(node, x, &exponents, &distinct).map(Val::Data);
     }
     if let Some(base) = node.public(0)?
         && let Tensor::F32(values) = base.values()
@@ -255,7 +283,13 @@ pub(super) fn pow(node: &mut Node<'_, '_>) -> Result<Val> {
         let power = node.emit("apply", &[scaled], attrs! { function: "exp", parameter: 0.0 })?;
         return with_rank(node, power, rank).map(Val::Data);
     }
-    Err(node.unsupported("neither its exponent nor its base is a constant", "write it as Exp(Mul(y, Log(x)))"))
+    let (base, exponent) = (node.data(0)?, node.data(1)?);
+    if node.ty(exponent).elem.scalar == Scalar::I64 {
+        return Err(node.unsupported("its exponent is a computed integer", "cast the exponent to floats before"));
+    }
+    let log = node.emit("apply", &[base], attrs! { function: "log", parameter: 0.0 })?;
+    let scaled = node.emit("mul", &[exponent, log], attrs! {})?;
+    Ok(Val::Data(node.emit("apply", &[scaled], attrs! { function: "exp", parameter: 0.0 })?))
 }
 
 /// The value to the power of each exponent, chosen by public masks where they differ.

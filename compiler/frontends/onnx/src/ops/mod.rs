@@ -13,6 +13,7 @@ mod pool;
 mod product;
 mod reduce;
 mod resize;
+mod scatter;
 mod slice;
 mod spatial;
 
@@ -101,6 +102,7 @@ static OPS: &[OpImporter] = &[
     one("Erf", "", |n| elementwise::apply(n, "erf")),
     one("Exp", "", |n| elementwise::apply(n, "exp")),
     one("Expand", "", array::expand),
+    one("EyeLike", "dtype k", scatter::eye_like),
     one("Flatten", "axis", array::flatten),
     one("Floor", "", elementwise::floor),
     one("Gather", "axis", slice::gather),
@@ -116,7 +118,9 @@ static OPS: &[OpImporter] = &[
     one("GroupNormalization", "epsilon num_groups stash_type", norm::group_normalization),
     one("HardSigmoid", "alpha beta", activation::hard_sigmoid),
     one("HardSwish", "", activation::hard_swish),
+    one("Hardmax", "axis", scatter::hardmax),
     one("Identity", "", basic::identity),
+    many("If", "else_branch then_branch", basic::branch),
     one("InstanceNormalization", "epsilon", norm::instance_normalization),
     one("LRN", "alpha beta bias size", norm::lrn),
     many("LayerNormalization", "axis epsilon stash_type", norm::layer_normalization),
@@ -162,7 +166,10 @@ static OPS: &[OpImporter] = &[
         "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
         resize::resize,
     ),
+    one("ReverseSequence", "batch_axis time_axis", scatter::reverse_sequence),
     one("Round", "", elementwise::round),
+    one("ScatterElements", "axis reduction", scatter::scatter_elements),
+    one("ScatterND", "reduction", scatter::scatter_nd),
     one("Selu", "alpha gamma", activation::selu),
     one("Shape", "start end", array::shape),
     one("Shrink", "bias lambd", activation::shrink),
@@ -211,7 +218,7 @@ pub(crate) fn keeps_shape(op: &str) -> bool {
 /// Why an op that is not in the table is not supported, and what to do instead.
 pub(crate) fn why_unsupported(op: &str) -> (&'static str, &'static str) {
     match op {
-        "If" | "Loop" | "Scan" => (
+        "Loop" | "Scan" => (
             "is control flow, which is not supported",
             "export the model without loops and conditions, unrolled if need be",
         ),

@@ -116,6 +116,9 @@ pub(super) fn split(node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
             if n == 0 || declared != n as i64 {
                 return Err(node.invalid(format!("it has {n} outputs, and num_outputs is {declared}")));
             }
+            if node.opset() < 18 && size % n != 0 {
+                return Err(node.invalid(format!("{size} elements make no {n} equal parts")));
+            }
             let part = size.div_ceil(n);
             // The last part has what is left.
             (0..n).map(|i| size.saturating_sub(i * part).min(part) as i64).collect()
@@ -177,6 +180,12 @@ pub(super) fn gather(node: &mut Node<'_, '_>) -> Result<Val> {
 /// `GatherElements`: an element of input 0 for each index.
 pub(super) fn gather_elements(node: &mut Node<'_, '_>) -> Result<Val> {
     node.expect(2, 2)?;
+    let (flat, shape) = flat_elements(node)?;
+    take_flat(node, flat, &shape)
+}
+
+/// The places in input 0, row after row, that the indices along an axis name; and their shape.
+pub(super) fn flat_elements(node: &Node<'_, '_>) -> Result<(Vec<i64>, Vec<usize>)> {
     let dims = node.shape(0)?;
     let axis = node.axis(node.int("axis", 0)?, dims.len())?;
     let (indices, shape) = indices(node)?;
@@ -193,21 +202,35 @@ pub(super) fn gather_elements(node: &mut Node<'_, '_>) -> Result<Val> {
         let place = |a: usize| if a == axis { index } else { at[a] as i64 };
         flat.push((0..dims.len()).map(|a| place(a) * strides[a]).sum());
     }
-    pick(node, flat, &shape)
+    Ok((flat, shape))
 }
 
 /// `GatherND`: the last dimension of the indices holds an index for each of the first dimensions.
 pub(super) fn gather_nd(node: &mut Node<'_, '_>) -> Result<Val> {
     node.expect(2, 2)?;
-    let dims = node.shape(0)?;
     let batch = usize::try_from(node.int("batch_dims", 0)?).map_err(|_| node.invalid("its batch_dims is negative"))?;
+    let (flat, shape) = flat_nd(node, batch)?;
+    take_flat(node, flat, &shape)
+}
+
+/// The places in input 0, row after row, of the parts that indices of several dimensions name; and the shape of them all.
+pub(super) fn flat_nd(node: &Node<'_, '_>, batch: usize) -> Result<(Vec<i64>, Vec<usize>)> {
+    let dims = node.shape(0)?;
     let (indices, shape) = indices(node)?;
+    let misfit = || node.invalid(format!("indices of shape {shape:?} do not fit {dims:?}"));
     let Some((&depth, outer)) = shape.split_last() else { return Err(node.invalid("its indices are a scalar")) };
-    if depth == 0 || batch > outer.len() || batch + depth > dims.len() || outer[..batch] != dims[..batch] {
-        return Err(node.invalid(format!("indices of shape {shape:?} do not fit {dims:?}")));
+    if depth == 0
+        || batch > outer.len()
+        || depth > dims.len() - batch.min(dims.len())
+        || outer[..batch] != dims[..batch]
+    {
+        return Err(misfit());
     }
     let strides = strides(&dims);
     let inner: usize = dims[batch + depth..].iter().product();
+    if inner.checked_mul(indices.len()).is_none_or(|n| n > MAX_PLACES) {
+        return Err(node.unsupported("it names too many elements", "at most 2^24 elements are supported"));
+    }
     let per_batch = outer[batch..].iter().product::<usize>().max(1);
     let mut flat = Vec::new();
     for (i, index) in indices.chunks(depth).enumerate() {
@@ -217,8 +240,11 @@ pub(super) fn gather_nd(node: &mut Node<'_, '_>) -> Result<Val> {
         }
         flat.extend((0..inner as i64).map(|k| start + k));
     }
-    pick(node, flat, &[outer, &dims[batch + depth..]].concat())
+    Ok((flat, [outer, &dims[batch + depth..]].concat()))
 }
+
+/// Places stand in the program, so a file must not ask for any number of them.
+const MAX_PLACES: usize = 1 << 24;
 
 /// How far apart neighbours along each dimension stand.
 fn strides(dims: &[usize]) -> Vec<i64> {
@@ -226,7 +252,7 @@ fn strides(dims: &[usize]) -> Vec<i64> {
 }
 
 /// The elements of input 0 at these places in the order of the file, in a shape.
-fn pick(node: &mut Node<'_, '_>, flat: Vec<i64>, shape: &[usize]) -> Result<Val> {
+pub(super) fn take_flat(node: &mut Node<'_, '_>, flat: Vec<i64>, shape: &[usize]) -> Result<Val> {
     if flat.is_empty() {
         return Err(node.unsupported("its result is empty", "empty tensors are not supported"));
     }
