@@ -99,6 +99,17 @@ fn an_attention_block_gives_its_answer_at_every_stage() {
     }
 }
 
+#[test]
+fn who_learns_logits_is_noted() {
+    let import = ModelArgs::for_backend("cleartext");
+    for (case, noted) in [("softmax_final", true), ("softmax_then_reshape", true), ("softmax_then_arg_max", false)] {
+        let model = Model::read(&folder().join(format!("cases/{case}.pb")), &import).expect("the case is imported");
+        let compiled = compile(model, &options("cleartext", "12"), None, Watch::default()).expect("the case compiles");
+        let notes = &compiled.manifest.notes;
+        assert_eq!(notes.iter().any(|note| note.contains("learns the logits")), noted, "{case}: {notes:?}");
+    }
+}
+
 /// What a case does that is not expected of it.
 fn surprise(name: &str) -> Option<String> {
     let expected = REFUSED.iter().find(|(n, _)| *n == name).map(|(_, node)| node);

@@ -100,6 +100,12 @@ pub fn compile(
     let optimised = run("hlil-default", Module::Hlil(model.func.clone(), model.weights.clone()), &options, stopwatch)?;
     let Module::Hlil(mut hlil, hlil_weights) = optimised else { unreachable!("invariant: hlil-default ends in HLIL") };
 
+    let deferred = hlil.results().iter().filter(|result| result.post == Post::Softmax);
+    notes.extend(deferred.map(|result| {
+        let owners = result.owners.join("`, `");
+        format!("the softmax of `{}` is computed in the clear by `{owners}`, which learns the logits", result.name)
+    }));
+
     let calibration = match &args.ranges {
         Some(path) => {
             ranges::take(&mut hlil, path, &model.listing)?;

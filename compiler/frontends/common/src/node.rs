@@ -111,7 +111,7 @@ impl<'a, 'm> Node<'a, 'm> {
         let why = format!("its {what} (input {i}) must be a constant of integers that everyone may know");
         let help = match self.input(i)? {
             Val::Const(c) => format!("`{}` is no public constant of integers", c.name),
-            _ => format!("export the model with fixed shapes, so that the {what} is a constant"),
+            _ => "export the model with fixed shapes, so that this input is a constant".to_owned(),
         };
         Err(self.problem("E0118", why, help))
     }
@@ -133,7 +133,7 @@ impl<'a, 'm> Node<'a, 'm> {
         let why = format!("its {what} (input {i}) must be a constant of floats that everyone may know");
         let help = match self.input(i)? {
             Val::Const(c) => format!("`{}` is no public constant of floats", c.name),
-            _ => format!("export the model so that the {what} is a constant"),
+            _ => "export the model so that this input is a constant".to_owned(),
         };
         Err(self.problem("E0118", why, help))
     }

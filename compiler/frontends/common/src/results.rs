@@ -4,7 +4,7 @@ use crate::graph::{MAX_LABELS, quoted};
 use crate::import::{CLIENT, Importer, Parts};
 use crate::model::show_shape;
 use crate::{Outputs, Port, Role, Val};
-use treville_ir::{Diagnostic, FuncResult, Use};
+use treville_ir::{Diagnostic, FuncResult};
 
 impl Importer<'_> {
     pub(crate) fn finish(mut self, outputs: &Outputs) -> std::result::Result<Parts, Vec<Diagnostic>> {
@@ -46,7 +46,6 @@ impl Importer<'_> {
             self.problems.push(diagnostic.with_help("this is a fault of Treville: please report it with the model"));
         }
         self.func.set_results(results);
-        self.note_softmaxes();
         if self.problems.is_empty()
             && let Err(problems) = self.func.verify()
         {
@@ -60,7 +59,7 @@ impl Importer<'_> {
     }
 
     fn report_variables(&mut self) {
-        const MAX_NAMES: usize = 64;
+        const MAX_NAMES: usize = 1024;
         if self.variables.is_empty() {
             return;
         }
@@ -83,23 +82,6 @@ impl Importer<'_> {
             diagnostic = diagnostic.at_node(&self.graph.nodes[idx].name, "a variable without value");
         }
         self.problems.push(diagnostic.with_help(self.model.variables_help()));
-    }
-
-    /// What ends in a softmax shows what the softmax is of.
-    fn note_softmaxes(&mut self) {
-        let uses = self.func.uses();
-        let ends = self.func.results().iter().filter(|result| {
-            let is_softmax = self.func.defining_op(result.value).is_some_and(|(_, op)| op.def.mnemonic == "softmax");
-            is_softmax && matches!(uses.of(result.value), [Use::Result(_)])
-        });
-        let notes = ends.map(|result| {
-            let name = self.func.loc(result.value);
-            let owners = result.owners.join("`, `");
-            let message =
-                format!("the softmax `{name}` is computed in the clear by `{owners}`, which learns the logits");
-            Diagnostic::note("N0102", message).at_node(name, "this softmax is the last op")
-        });
-        self.notes.extend(notes.collect::<Vec<_>>());
     }
 
     fn add_notes(&mut self, outputs: &Outputs) {
