@@ -14,7 +14,7 @@ use treville_net::parties::{Parties, PartyEntry};
 use treville_net::tls::{TlsConfig, connect, loopback_listener};
 use treville_net::{Party, Transport};
 use treville_porthos::Porthos;
-use treville_protocol::{Env, Exec, Operand, Protocol, Rounding, ScaleDown, Session};
+use treville_protocol::{Env, Exec, Prepared, Rounding, ScaleDown, Session, Value};
 use treville_ring::{RingBits, RingTensor, encode, tensor::from_vec};
 
 const ROLES: [&str; 3] = ["client", "server", "helper"];
@@ -33,9 +33,7 @@ fn fixed(shape: &[usize], frac: u8) -> RingTensor {
     encode(&from_vec(shape, values), frac, RingBits::FULL).expect("small values")
 }
 
-type Value = Operand<<Porthos as Protocol>::Secret>;
-
-async fn infer(x: &Exec<'_, Porthos>, me: Party, w: &Operand<<Porthos as Protocol>::Weights>, b: &Value) -> u64 {
+async fn infer(x: &Exec<'_>, me: Party, w: &Prepared, b: &Value) -> u64 {
     let image = x.input(0, CLIENT, &[1, 784], (me == CLIENT).then(|| fixed(&[1, 784], FRAC))).await.expect("input");
     let scores = x.matmul(1, &image, w).await.expect("matmul");
     let scores = x.add(2, &scores, b, &[1, 10]).await.expect("add");
@@ -74,7 +72,7 @@ fn parties() -> Vec<Worker> {
                     let tls = connect(config, Hello::default()).await.expect("a connection");
                     let transport: Arc<dyn Transport> = Arc::new(tls);
                     let env = Env { transport: transport.clone(), recorder: None, audit: None };
-                    let session = Session::<Porthos>::new(env, RingBits::FULL).expect("a session");
+                    let session = Session::new::<Porthos>(env, RingBits::FULL).expect("a session");
                     let me = transport.me();
                     let setup = session.setup();
                     let own = |shape: &[usize], frac| (me == SERVER).then(|| fixed(shape, frac));

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use treville_net::Party;
 use treville_protocol::{
     BackendInfo, Bilinear, Call, Cost, Costs, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown,
+    Session,
 };
 use treville_ring::{RingTensor, add, map, mul, shift_right, wrap};
 
@@ -23,6 +24,7 @@ static INFO: BackendInfo = BackendInfo {
     ring_bits: 2..=64,
     rounding: Rounding::Exact,
     default_max_failure_log2: -40.0,
+    session: Session::new::<Cleartext>,
     costs: &Free,
 };
 
@@ -153,7 +155,7 @@ fn same_shape(cx: &Cx<'_>, x: &RingTensor, y: &RingTensor) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use treville_protocol::{Operand, simulate::Simulation};
+    use treville_protocol::simulate::Simulation;
     use treville_ring::{RingBits, Window, tensor};
 
     use super::*;
@@ -167,7 +169,7 @@ mod tests {
     }
 
     fn relu(values: &[i64], ring: RingBits) -> Result<Vec<i64>> {
-        let results = Simulation::new(ring).run(async |_, session: treville_protocol::Session<Cleartext>| {
+        let results = Simulation::new(ring).run::<Cleartext, _, _>(async |_, session| {
             let exec = session.inference(0);
             let x = exec.input(0, Party(0), &[values.len()], Some(vector(values, ring))).await?;
             let y = exec.relu(1, &x).await?;
@@ -197,7 +199,7 @@ mod tests {
     fn maxima_and_scaling_follow_the_definitions() {
         let narrow = ring(20);
         let run = |values: &'static [i64], shape: &'static [usize]| {
-            Simulation::new(narrow).run(async move |_, session: treville_protocol::Session<Cleartext>| {
+            Simulation::new(narrow).run::<Cleartext, _, _>(async move |_, session| {
                 let exec = session.inference(0);
                 let x = exec.input(0, Party(0), shape, Some(tensor::reshape(&vector(values, narrow), shape))).await?;
                 let window = Window { strides: vec![2, 2], pads_begin: vec![1, 1], ..Window::dense(&[2, 2]) };
@@ -215,7 +217,7 @@ mod tests {
                             .collect::<Vec<_>>(),
                     );
                 }
-                assert!(matches!(pooled, Operand::Secret(ref s) if s.shape() == [1, 1, 2, 2]));
+                assert_eq!(exec.shape(&pooled), [1, 1, 2, 2]);
                 Ok::<_, ProtocolError>(signed)
             })
         };
@@ -229,13 +231,13 @@ mod tests {
     #[test]
     fn a_maximum_over_padding_alone_is_refused() {
         let window = Window { pads_end: vec![1, 1], ..Window::dense(&[1, 1]) };
-        let result = Simulation::new(RingBits::FULL).run(async |_, session: treville_protocol::Session<Cleartext>| {
+        let result = Simulation::new(RingBits::FULL).run::<Cleartext, _, _>(async |_, session| {
             let x = session.inference(0).constant(RingTensor::zeros(vec![1, 1, 1, 1]));
             session.inference(0).max_pool(7, &x, &window).await.map(|_| ())
         });
         assert!(matches!(result, Err(ProtocolError::EmptyMaximum { op: 7, index: 1 })));
         let wide = Window::dense(&[2, 2]);
-        let result = Simulation::new(RingBits::FULL).run(async |_, session: treville_protocol::Session<Cleartext>| {
+        let result = Simulation::new(RingBits::FULL).run::<Cleartext, _, _>(async |_, session| {
             let x = session.inference(0).constant(RingTensor::zeros(vec![1, 1, 1, 1]));
             session.inference(0).max_pool(8, &x, &wide).await.map(|_| ())
         });
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_rounding_that_is_not_exact_is_refused() {
-        let result = Simulation::new(RingBits::FULL).run(async |_, session: treville_protocol::Session<Cleartext>| {
+        let result = Simulation::new(RingBits::FULL).run::<Cleartext, _, _>(async |_, session| {
             let exec = session.inference(0);
             let x = exec.constant(vector(&[1], RingBits::FULL));
             exec.scale_down(0, &x, ScaleDown { shift: 1, rounding: Rounding::Local }).await.map(|_| ())

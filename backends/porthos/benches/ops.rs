@@ -9,11 +9,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use treville_net::Party;
 use treville_porthos::{CLIENT, Porthos, SERVER};
 use treville_protocol::simulate::Simulation;
-use treville_protocol::{Exec, Operand, Protocol, ProtocolError, Result, Rounding, ScaleDown, Session};
+use treville_protocol::{Exec, Prepared, ProtocolError, Result, Rounding, ScaleDown, Session, Value};
 use treville_ring::{RingTensor, Window, tensor};
-
-type Value = Operand<<Porthos as Protocol>::Secret>;
-type Prepared = Operand<<Porthos as Protocol>::Weights>;
 
 fn values(shape: &[usize], bits: u32) -> RingTensor {
     let mut state = 1u64;
@@ -24,7 +21,7 @@ fn values(shape: &[usize], bits: u32) -> RingTensor {
     tensor::from_vec(shape, (0..shape.iter().product()).map(|_| next()).collect())
 }
 
-async fn input(exec: &Exec<'_, Porthos>, op: u32, owner: Party, value: &RingTensor) -> Result<Value> {
+async fn input(exec: &Exec<'_>, op: u32, owner: Party, value: &RingTensor) -> Result<Value> {
     exec.input(op, owner, value.shape(), (exec.me() == owner).then(|| value.clone())).await
 }
 
@@ -33,10 +30,10 @@ fn online(
     runs: u64,
     x: &RingTensor,
     w: Option<&RingTensor>,
-    body: impl AsyncFn(&Exec<'_, Porthos>, &Value, Option<&Prepared>) -> Result<()> + Sync,
+    body: impl AsyncFn(&Exec<'_>, &Value, Option<&Prepared>) -> Result<()> + Sync,
 ) -> Duration {
     let times = Simulation::seeded(1)
-        .run(async |_, session: Session<Porthos>| {
+        .run::<Porthos, _, _>(async |_, session: Session| {
             let setup = session.setup();
             let w = match w {
                 Some(w) => Some(setup.prepare(1, &input(&setup, 0, SERVER, w).await?).await?),
@@ -73,7 +70,7 @@ fn benches(c: &mut Criterion) {
 
     let (x, w) = (values(&[512, 512], 40), values(&[512, 512], 20));
     let product =
-        async |exec: &Exec<'_, Porthos>, x: &Value, w: Option<&Prepared>| exec.matmul(3, x, w.expect("prepared")).await;
+        async |exec: &Exec<'_>, x: &Value, w: Option<&Prepared>| exec.matmul(3, x, w.expect("prepared")).await;
     group.bench_function("matmul 512^3", |b| {
         b.iter_custom(|runs| online(runs, &x, Some(&w), async |exec, x, w| product(exec, x, w).await.map(|_| ())))
     });

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use treville_net::{Party, words_to_bytes};
 use treville_protocol::{
-    BackendInfo, Bilinear, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown,
+    BackendInfo, Bilinear, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown, Session,
 };
 use treville_ring::{RingBits, RingTensor, add, scale_down_share, sub, tensor};
 
@@ -59,6 +59,7 @@ static INFO: BackendInfo = BackendInfo {
     ring_bits: 64..=64,
     rounding: Rounding::Local,
     default_max_failure_log2: -10.0,
+    session: Session::new::<Porthos>,
     costs: &cost::PorthosCosts,
 };
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{BOTH, Message, Session, Tap, input, vector};
 use treville_net::{NetError, Party, Transport, bytes_to_words, memory};
-use treville_porthos::{CLIENT, HELPER, SERVER};
+use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
 use treville_prg::{Audit, Key, Prg, SESSION_INFERENCE, StreamId, Use};
 use treville_protocol::simulate::Simulation;
 use treville_protocol::{ProtocolError, Rounding, ScaleDown};
@@ -30,7 +30,7 @@ fn program() -> (Vec<Message>, Vec<Use>) {
     let (log, audit) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Audit::default()));
     let simulation = Simulation { audit: Some(audit.clone()), ..Simulation::seeded(SEED) };
     simulation
-        .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
+        .run_over::<Porthos, _, _>(Tap::wrap(&log, |_| {}), async |me, session: Session| {
             let setup = session.setup();
             let w = input(&setup, 0, me, SERVER, &w).await?;
             let v = input(&setup, 1, me, SERVER, &v).await?;
@@ -202,7 +202,7 @@ fn no_message_is_masked_by_what_its_receiver_knows() {
 #[test]
 fn a_second_use_of_an_inference_ends_the_session() {
     let x = vector([1, 2, 3]);
-    let result = Simulation::seeded(SEED).run(async |me, session: Session| {
+    let result = Simulation::seeded(SEED).run::<Porthos, _, _>(async |me, session: Session| {
         for _ in 0..2 {
             let exec = session.inference(0);
             let x = input(&exec, 0, me, CLIENT, &x).await?;
@@ -235,7 +235,7 @@ fn the_rounding_of_a_result_follows_from_the_receivers_share() {
     let x = common::Rng(72).tensor(&[5000], 40);
     let log = Arc::new(Mutex::new(Vec::new()));
     let results = Simulation::seeded(72)
-        .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
+        .run_over::<Porthos, _, _>(Tap::wrap(&log, |_| {}), async |me, session: Session| {
             let exec = session.inference(0);
             let x = input(&exec, 0, me, SERVER, &x).await?;
             let square = exec.mul(1, &x, &x, &[5000]).await?;

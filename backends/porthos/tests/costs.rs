@@ -203,7 +203,7 @@ fn program<P: Protocol>() -> Vec<std::collections::BTreeMap<u32, treville_protoc
     let mut rng = Rng(25);
     let (x, w) = (rng.tensor(&[1, 2, 6, 6], 15), rng.tensor(&[3, 2, 3, 3], 15));
     treville_protocol::simulate::Simulation::seeded(25)
-        .run(async |me, session: treville_protocol::Session<P>| {
+        .run::<P, _, _>(async |me, session| {
             let mine = |owner, value: &RingTensor| (me == owner).then(|| value.clone());
             let setup = session.setup();
             let shared = setup.input(0, SERVER, w.shape(), mine(SERVER, &w)).await?;

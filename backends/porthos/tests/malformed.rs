@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Message, Rng, Session, Tap, input};
 use treville_net::NetError;
-use treville_porthos::{CLIENT, HELPER, SERVER};
+use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
 use treville_protocol::ProtocolError;
 use treville_protocol::simulate::Simulation;
 
@@ -15,7 +15,7 @@ const OP: u32 = 100;
 fn relu(alter: fn(&mut Message)) -> Result<(), ProtocolError> {
     let x = Rng(60).tensor(&[100], 62);
     Simulation::seeded(60)
-        .run_over(Tap::wrap(&Arc::new(Mutex::new(Vec::new())), alter), async |me, session: Session| {
+        .run_over::<Porthos, _, _>(Tap::wrap(&Arc::new(Mutex::new(Vec::new())), alter), async |me, session: Session| {
             let exec = session.inference(0);
             let x = input(&exec, 0, me, CLIENT, &x).await?;
             let y = exec.relu(OP, &x).await?;
@@ -106,7 +106,7 @@ fn every_message_of_a_wrong_length_is_refused() {
     let messages = {
         let x = Rng(60).tensor(&[100], 62);
         Simulation::seeded(60)
-            .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
+            .run_over::<Porthos, _, _>(Tap::wrap(&log, |_| {}), async |me, session: Session| {
                 let exec = session.inference(0);
                 let x = input(&exec, 0, me, CLIENT, &x).await?;
                 exec.relu(OP, &x).await.map(|_| ())

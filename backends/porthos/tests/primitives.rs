@@ -5,7 +5,7 @@ mod common;
 use common::{BOTH, Rng, compute, input, signed, three_parties, vector};
 use treville_net::Party;
 use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
-use treville_protocol::{Operand, Protocol, ProtocolError, Rounding, ScaleDown};
+use treville_protocol::{ProtocolError, Rounding, ScaleDown};
 use treville_ring::{ConvSpec, ConvTransposeSpec, RingTensor, Window, conv, conv_transpose, matmul, tensor};
 
 /// Whether x < 0, by the index of the first maximum of (x, 0). ReLU alone would hide a wrong sign of zero.
@@ -270,11 +270,10 @@ fn every_owner_can_give_and_every_set_can_receive() {
             let opened = three_parties(10, async |me, session| {
                 let exec = session.inference(0);
                 let shared = input(&exec, 0, me, owner, &x).await?;
-                let mut value = exec.add(1, &shared, &shared, &[130]).await?;
-                if let Operand::Secret(s) = &mut value {
-                    *s = Porthos::linear(exec.protocol(), &[s], &[130], &|xs| treville_ring::scale(xs[0], 3));
-                }
-                exec.reveal(2, &value, to).await
+                let sum = exec.add(1, &shared, &shared, &[130]).await?;
+                let three = exec.constant(tensor::from_vec(&[1], vec![3]));
+                let value = exec.mul(2, &sum, &three, &[130]).await?;
+                exec.reveal(3, &value, to).await
             })
             .unwrap();
             for (party, opened) in opened.into_iter().enumerate() {
@@ -300,8 +299,9 @@ fn what_the_backend_cannot_do_is_an_error_for_all() {
         ring: treville_ring::RingBits::new(63).unwrap(),
         ..treville_protocol::simulate::Simulation::seeded(11)
     };
-    let result = narrow
-        .run(async |me, session: common::Session| input(&session.inference(0), 0, me, CLIENT, &x).await.map(|_| ()));
+    let result = narrow.run::<Porthos, _, _>(async |me, session: common::Session| {
+        input(&session.inference(0), 0, me, CLIENT, &x).await.map(|_| ())
+    });
     assert!(common::is_unsupported(&result));
     let w = tensor::from_vec(&[2, 2], vec![1; 4]);
     let row = tensor::from_vec(&[1, 3], vec![1; 3]);

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Rng, Session, compute, input, vector};
-use treville_porthos::{CLIENT, SERVER};
+use treville_porthos::{CLIENT, Porthos, SERVER};
 use treville_protocol::simulate::Simulation;
 use treville_protocol::{ProtocolError, Recorder, Rounding, ScaleDown};
 use treville_ring::{RingBits, matmul, shift_right, tensor};
@@ -21,7 +21,7 @@ fn replaying_the_recorded_roundings_gives_the_same_bits() {
     let recorder = Arc::new(Recorder::default());
     let simulation = Simulation { recorder: Some(recorder.clone()), ..Simulation::seeded(50) };
     let results = simulation
-        .run(async |me, session: Session| {
+        .run::<Porthos, _, _>(async |me, session: Session| {
             let setup = session.setup();
             let shared = input(&setup, 0, me, SERVER, &w).await?;
             let weights = setup.prepare(1, &shared).await?;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::{Rng, Session, input};
-use treville_porthos::{CLIENT, HELPER, SERVER};
+use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
 use treville_prg::{Audit, SESSION_INFERENCE};
 use treville_protocol::simulate::Simulation;
 use treville_protocol::{Rounding, ScaleDown};
@@ -20,7 +20,7 @@ fn audited() -> Arc<Audit> {
         (rng.tensor(&[1, 2, 6, 6], 20), rng.tensor(&[3, 2, 3, 3], 20), rng.tensor(&[1, 3, 1, 1], 30));
     let simulation = Simulation { audit: Some(audit.clone()), ..Simulation::seeded(30) };
     simulation
-        .run(async |me, session: Session| {
+        .run::<Porthos, _, _>(async |me, session: Session| {
             let setup = session.setup();
             let filter = input(&setup, 0, me, SERVER, &filter).await?;
             let bias = input(&setup, 1, me, SERVER, &bias).await?;

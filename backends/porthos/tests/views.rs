@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Message, Session, Tap, input, vector};
 use treville_net::{Party, bytes_to_words};
-use treville_porthos::{CLIENT, HELPER, SERVER};
+use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
 use treville_protocol::ProtocolError;
 use treville_protocol::simulate::Simulation;
 use treville_ring::RingTensor;
@@ -42,7 +42,7 @@ fn assert_uniform_words(what: &str, words: &[u64]) {
 fn relu(x: &RingTensor) -> Vec<Message> {
     let log = Arc::new(Mutex::new(Vec::new()));
     Simulation::seeded(40)
-        .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
+        .run_over::<Porthos, _, _>(Tap::wrap(&log, |_| {}), async |me, session: Session| {
             let exec = session.inference(0);
             let x = input(&exec, 0, me, CLIENT, x).await?;
             exec.relu(OP, &x).await?;
@@ -164,7 +164,7 @@ fn shares_are_randomised_before_they_are_opened_to_the_helper() {
     let opened = |to: &'static [Party]| {
         let log = Arc::new(Mutex::new(Vec::new()));
         let results = Simulation::seeded(43)
-            .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
+            .run_over::<Porthos, _, _>(Tap::wrap(&log, |_| {}), async |me, session: Session| {
                 let exec = session.inference(0);
                 let x = input(&exec, 0, me, CLIENT, &x).await?;
                 let y = exec.mul(1, &x, &x, &[N]).await?;
@@ -189,7 +189,7 @@ fn equal_inputs_give_unrelated_messages_in_the_next_inference() {
     let x = vector(0..500);
     let log = Arc::new(Mutex::new(Vec::new()));
     Simulation::seeded(41)
-        .run_over(Tap::wrap(&log, |_| {}), async |me, session: Session| {
+        .run_over::<Porthos, _, _>(Tap::wrap(&log, |_| {}), async |me, session: Session| {
             for inference in 0..2 {
                 let exec = session.inference(inference);
                 let x = input(&exec, 0, me, CLIENT, &x).await?;

@@ -109,16 +109,14 @@ impl<'a> Emitter<'a> {
              #![allow(unused_imports)]\n\n\
              use treville_net::Party;\n\
              use treville_party::{{Program, Tensors}};\n\
-             use treville_protocol::{{Exec, Operand, Protocol, Result, Rounding, ScaleDown}};\n\
+             use treville_protocol::{{BackendInfo, Exec, Prepared, Protocol, Result, Rounding, ScaleDown, Value}};\n\
              use treville_ring::{{ConvSpec, ConvTransposeSpec, RingTensor, Window}};\n\n\
-             /// The protocol.\npub type Backend = {};\n\
-             type Value = Operand<<Backend as Protocol>::Secret>;\n\
-             type Prepared = Operand<<Backend as Protocol>::Weights>;\n\n\
+             /// The protocol.\npub fn backend() -> &'static BackendInfo {{\n    <{} as Protocol>::info()\n}}\n\n\
              /// The model.\npub struct Model;\n\n",
             self.backend
         );
         self.weights_struct(&mut out);
-        out += "impl Program<Backend> for Model {\n    type Weights = Weights;\n\n";
+        out += "impl Program for Model {\n    type Weights = Weights;\n\n";
         self.setup(&mut out);
         self.infer(&mut out);
         out += "}\n";
@@ -166,7 +164,7 @@ impl<'a> Emitter<'a> {
     }
 
     fn setup(&self, out: &mut String) {
-        *out += "    async fn setup(&self, x: &Exec<'_, Backend>, weights: &dyn Tensors) -> Result<Weights> {\n";
+        *out += "    async fn setup(&self, x: &Exec<'_>, weights: &dyn Tensors) -> Result<Weights> {\n";
         for (&arg, Field { plain, .. }) in &self.fields {
             let _ = writeln!(out, "        let {plain} = {};", self.share(arg, "weights"));
         }
@@ -194,7 +192,7 @@ impl<'a> Emitter<'a> {
     }
 
     fn infer(&self, out: &mut String) {
-        *out += "    async fn infer(&self, x: &Exec<'_, Backend>, w: &Weights, inputs: &dyn Tensors) -> Result<Vec<Option<RingTensor>>> {\n";
+        *out += "    async fn infer(&self, x: &Exec<'_>, w: &Weights, inputs: &dyn Tensors) -> Result<Vec<Option<RingTensor>>> {\n";
         for (i, (value, arg)) in self.func.args().enumerate() {
             if !is_weight(arg) {
                 let _ = writeln!(out, "        let {} = {};", self.name(value), self.share(i, "inputs"));
@@ -233,7 +231,7 @@ impl<'a> Emitter<'a> {
     }
 
     fn layer(&self, out: &mut String, layer: &Layer) {
-        let mut params = vec!["x: &Exec<'_, Backend>".to_string()];
+        let mut params = vec!["x: &Exec<'_>".to_string()];
         params.extend(layer.uses_weights.then(|| "w: &Weights".to_string()));
         params.extend(layer.params.iter().map(|&p| format!("{}: &Value", self.name(p))));
         let results: Vec<String> = layer.results.iter().map(|&v| self.name(v)).collect();

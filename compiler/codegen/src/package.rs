@@ -110,7 +110,7 @@ mod manifest;
 mod program;
 
 fn main() -> std::process::ExitCode {
-    treville_party::main::<program::Backend, _>(manifest::MANIFEST, &program::Model)
+    treville_party::main(program::backend(), manifest::MANIFEST, &program::Model)
 }
 ";
 

@@ -7,7 +7,7 @@ use treville_ir::{ArgKind, Attr, Func, Op, OpId, ValueDef, ValueId};
 use treville_llil::{Llil, RoundingMode};
 use treville_net::Party;
 use treville_party::{Program, Tensors};
-use treville_protocol::{Exec, Operand, Protocol, Result, Rounding, ScaleDown};
+use treville_protocol::{Exec, Prepared, Result, Rounding, ScaleDown, Value};
 use treville_ring::RingTensor;
 
 use crate::compile::role_of;
@@ -23,9 +23,9 @@ pub struct Interpreter<'a> {
 }
 
 /// Shared and prepared weights by argument index.
-pub struct Weights<P: Protocol> {
-    plain: BTreeMap<usize, Operand<P::Secret>>,
-    prepared: BTreeMap<usize, Operand<P::Weights>>,
+pub struct Weights {
+    plain: BTreeMap<usize, Value>,
+    prepared: BTreeMap<usize, Prepared>,
 }
 
 impl Interpreter<'_> {
@@ -39,12 +39,7 @@ impl Interpreter<'_> {
         )
     }
 
-    async fn share<P: Protocol>(
-        &self,
-        x: &Exec<'_, P>,
-        index: usize,
-        source: &dyn Tensors,
-    ) -> Result<Operand<P::Secret>> {
+    async fn share(&self, x: &Exec<'_>, index: usize, source: &dyn Tensors) -> Result<Value> {
         let (_, arg) = self.func.args().nth(index).expect("invariant: the index comes from the list of arguments");
         x.input(self.plan.args[index].input, self.party(&arg.owner), &arg.ty.shape, source.get(&arg.name)).await
     }
@@ -54,10 +49,10 @@ impl Interpreter<'_> {
     }
 }
 
-impl<P: Protocol> Program<P> for Interpreter<'_> {
-    type Weights = Weights<P>;
+impl Program for Interpreter<'_> {
+    type Weights = Weights;
 
-    async fn setup(&self, x: &Exec<'_, P>, source: &dyn Tensors) -> Result<Weights<P>> {
+    async fn setup(&self, x: &Exec<'_>, source: &dyn Tensors) -> Result<Weights> {
         let mut plain = BTreeMap::new();
         for index in self.args_of(ArgKind::Weight) {
             plain.insert(index, self.share(x, index, source).await?);
@@ -70,12 +65,7 @@ impl<P: Protocol> Program<P> for Interpreter<'_> {
         Ok(Weights { plain, prepared })
     }
 
-    async fn infer(
-        &self,
-        x: &Exec<'_, P>,
-        weights: &Weights<P>,
-        source: &dyn Tensors,
-    ) -> Result<Vec<Option<RingTensor>>> {
+    async fn infer(&self, x: &Exec<'_>, weights: &Weights, source: &dyn Tensors) -> Result<Vec<Option<RingTensor>>> {
         let mut frame = Frame { weights, values: BTreeMap::new(), func: self.func };
         for index in self.args_of(ArgKind::Input) {
             let (value, _) =
@@ -104,14 +94,14 @@ impl<P: Protocol> Program<P> for Interpreter<'_> {
 }
 
 /// The live values of one inference.
-struct Frame<'a, P: Protocol> {
-    weights: &'a Weights<P>,
-    values: BTreeMap<ValueId, Operand<P::Secret>>,
+struct Frame<'a> {
+    weights: &'a Weights,
+    values: BTreeMap<ValueId, Value>,
     func: &'a Func<Llil>,
 }
 
-impl<P: Protocol> Frame<'_, P> {
-    fn get(&self, value: ValueId) -> &Operand<P::Secret> {
+impl Frame<'_> {
+    fn get(&self, value: ValueId) -> &Value {
         match self.func.value(value).def {
             ValueDef::Arg(index) if self.weights.plain.contains_key(&index) => &self.weights.plain[&index],
             _ => self.values.get(&value).expect("invariant: operands precede their users and are freed after the last"),
@@ -120,13 +110,7 @@ impl<P: Protocol> Frame<'_, P> {
 }
 
 impl Interpreter<'_> {
-    async fn step<P: Protocol>(
-        &self,
-        x: &Exec<'_, P>,
-        frame: &Frame<'_, P>,
-        id: OpId,
-        op: &Op<Llil>,
-    ) -> Result<Operand<P::Secret>> {
+    async fn step(&self, x: &Exec<'_>, frame: &Frame<'_>, id: OpId, op: &Op<Llil>) -> Result<Value> {
         let numbers = self.plan.ops[id.index()];
         let n = numbers.op;
         let shape = &self.func.ty(op.results[0]).shape[..];

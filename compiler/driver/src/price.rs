@@ -70,12 +70,12 @@ impl WithBackend for Pricing<'_> {
         // Nothing is sent on it.
         let transport = memory::mesh_seeded(roles.len(), [0; 32]).swap_remove(0);
         let env = Env { transport: Arc::new(transport), recorder: None, audit: None };
-        let session = Session::<Priced<P>>::new(env, self.ring)?;
+        let session = Session::new::<Priced<P>>(env, self.ring)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().build().map_err(|e| Failure::other(e.to_string()))?;
         runtime.block_on(async {
-            let weights = program.setup(&session.setup(), &Shapes).await?;
-            Program::<Priced<P>>::infer(&program, &session.inference(0), &weights, &Shapes).await
+            let weights = Program::setup(&program, &session.setup(), &Shapes).await?;
+            Program::infer(&program, &session.inference(0), &weights, &Shapes).await
         })?;
         Ok(Price { report: PartyReport::new(roles[0], 0.0, &session.reports()) })
     }

@@ -71,7 +71,7 @@ impl Simulation<'_> {
         let start = Instant::now();
         runtime.block_on(async {
             let env = Env { transport: transport.clone(), recorder: self.recorder.clone(), audit: None };
-            let session = Session::<P>::new(env, self.manifest.ring()?)?;
+            let session = Session::new::<P>(env, self.manifest.ring()?)?;
             let results = run_session(&session, transport.as_ref(), &program, &data)
                 .await
                 .inspect_err(|e| stop(transport.as_ref(), e))?;

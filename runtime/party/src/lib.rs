@@ -21,7 +21,7 @@ pub use error::{Exit, PartyError};
 pub use files::{Array, read_inputs, read_npy, write_npy};
 pub use main_loop::{main, output_path};
 pub use manifest::{InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, WeightInfo};
-pub use program::{Program, Tensors};
+pub use program::{AnyProgram, Program, Tensors};
 pub use report::{NodeReport, PartyReport, RunReport, merge_reports};
 pub use session::{Decoded, Samples, SessionData, finish, run_session, softmax};
 pub use weights::{WeightFile, WeightSource};

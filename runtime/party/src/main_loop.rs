@@ -12,16 +12,16 @@ use treville_net::keys::Identity;
 use treville_net::parties::Parties;
 use treville_net::tls::{TlsConfig, connect};
 use treville_net::{NetError, Shape, Shaped, Tag, Transport, memory};
-use treville_protocol::{Env, Protocol, Session};
+use treville_protocol::{BackendInfo, Env};
 
 use crate::files::write_whole;
 use crate::{
-    Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, Program, Samples, SessionData, WeightFile,
+    AnyProgram, Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, Samples, SessionData, WeightFile,
     run_session, write_npy,
 };
 
 /// The entry point of a generated party program.
-pub fn main<P: Protocol, G: Program<P>>(manifest: &str, program: &G) -> ExitCode {
+pub fn main(backend: &BackendInfo, manifest: &str, program: &dyn AnyProgram) -> ExitCode {
     let args = match PartyArgs::try_parse() {
         Ok(args) => args,
         Err(e) => {
@@ -36,7 +36,7 @@ pub fn main<P: Protocol, G: Program<P>>(manifest: &str, program: &G) -> ExitCode
         }
     };
     let outcome = match Manifest::parse(manifest) {
-        Ok(manifest) => play::<P, G>(&manifest, program, &args).map_err(|e| (e.exit(), e.explain(&manifest))),
+        Ok(manifest) => play(backend, &manifest, program, &args).map_err(|e| (e.exit(), e.explain(&manifest))),
         Err(error) => Err((error.exit(), error.to_string())),
     };
     match outcome {
@@ -48,7 +48,12 @@ pub fn main<P: Protocol, G: Program<P>>(manifest: &str, program: &G) -> ExitCode
     }
 }
 
-fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &PartyArgs) -> Result<(), PartyError> {
+fn play(
+    backend: &BackendInfo,
+    manifest: &Manifest,
+    program: &dyn AnyProgram,
+    args: &PartyArgs,
+) -> Result<(), PartyError> {
     if args.describe {
         println!("{}", serde_json::to_string_pretty(manifest).map_err(|e| PartyError::Manifest(e.to_string()))?);
         return Ok(());
@@ -93,7 +98,7 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
             // A lone party talks to nobody.
             (None, _) => Arc::new(memory::mesh(1)?.remove(0)),
         };
-        let outcome = session::<P, G>(&transport, program, &data, args).await;
+        let outcome = session(backend, &transport, program, &data, args).await;
         if let Err(error) = &outcome
             && !matches!(error, PartyError::Net(_))
         {
@@ -120,15 +125,16 @@ fn play<P: Protocol, G: Program<P>>(manifest: &Manifest, program: &G, args: &Par
 
 type Results = Vec<Vec<Option<Decoded>>>;
 
-async fn session<P: Protocol, G: Program<P>>(
+async fn session(
+    backend: &BackendInfo,
     transport: &Arc<dyn Transport>,
-    program: &G,
+    program: &dyn AnyProgram,
     data: &SessionData<'_>,
     args: &PartyArgs,
 ) -> Result<(Results, PartyReport), PartyError> {
     let manifest = data.manifest;
-    let mut session =
-        Session::<P>::new(Env { transport: transport.clone(), recorder: None, audit: None }, manifest.ring()?)?;
+    let env = Env { transport: transport.clone(), recorder: None, audit: None };
+    let mut session = (backend.session)(env, manifest.ring()?)?;
     if args.progress {
         let nodes: Vec<String> = manifest.ops.iter().map(|o| o.node.clone()).collect();
         session.on_progress(Box::new(move |op| {

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use ndarray::{ArrayD, Axis};
 use treville_net::{Link, Party, Transport};
 use treville_prg::SESSION_INFERENCE;
-use treville_protocol::{Protocol, Session};
+use treville_protocol::Session;
 use treville_ring::{RingBits, RingTensor, decode, encode};
 
 use crate::weights::{EncodedWeights, NoTensors};
-use crate::{Array, InputInfo, Manifest, OutputInfo, PartyError, Program, Tensors, WeightFile};
+use crate::{AnyProgram, Array, InputInfo, Manifest, OutputInfo, PartyError, Tensors, WeightFile};
 
 /// The operation number of messages that belong to no operation.
 const CONTROL_OP: u32 = u32::MAX;
@@ -161,10 +161,10 @@ pub struct Decoded {
 }
 
 /// Runs a session and returns, for each inference, the results that this party learns, in the manifest's order.
-pub async fn run_session<P: Protocol, G: Program<P>>(
-    session: &Session<P>,
+pub async fn run_session(
+    session: &Session,
     transport: &dyn Transport,
-    program: &G,
+    program: &dyn AnyProgram,
     data: &SessionData<'_>,
 ) -> Result<Vec<Vec<Option<Decoded>>>, PartyError> {
     let ring = data.manifest.ring()?;
@@ -176,7 +176,7 @@ pub async fn run_session<P: Protocol, G: Program<P>>(
     // Without room made in advance: the number may be a peer's.
     let mut results = Vec::new();
     for i in 0..n_inferences {
-        let revealed = program.infer(&session.inference(i as u32), &weights, &Sample(data.samples, i)).await?;
+        let revealed = program.infer(&session.inference(i as u32), weights.as_ref(), &Sample(data.samples, i)).await?;
         results.push(
             revealed
                 .into_iter()

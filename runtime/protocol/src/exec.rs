@@ -9,11 +9,12 @@ use treville_net::{NetError, Party, Tag, Transport};
 use treville_prg::SESSION_INFERENCE;
 use treville_ring::{ConvSpec, ConvTransposeSpec, RingBits, RingTensor, Window, tensor};
 
+use crate::dynamic::{AnyProtocol, Secret, Weights};
 use crate::{Bilinear, Cx, Env, Protocol, ProtocolError, Result, ScaleDown, Traffic};
 
 /// One party's side of a session: the protocol, its transport, and what has been measured.
-pub struct Session<P: Protocol> {
-    protocol: P,
+pub struct Session {
+    protocol: Box<dyn AnyProtocol>,
     transport: Arc<dyn Transport>,
     ring: RingBits,
     depth: AtomicU32,
@@ -41,12 +42,12 @@ pub enum Operand<S> {
     Public(RingTensor),
 }
 
-impl<P: Protocol> Session<P> {
-    /// Starts the protocol over the transport in `env`, after the handshake.
-    pub fn new(env: Env, ring: RingBits) -> Result<Self> {
+impl Session {
+    /// Starts the protocol `P` over the transport in `env`, after the handshake.
+    pub fn new<P: Protocol>(env: Env, ring: RingBits) -> Result<Self> {
         let transport = env.transport.clone();
         Ok(Session {
-            protocol: P::new(env)?,
+            protocol: Box::new(P::new(env)?),
             transport,
             ring,
             depth: AtomicU32::new(0),
@@ -61,12 +62,12 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The part of the session that does not depend on an inference: weights are shared and prepared.
-    pub fn setup(&self) -> Exec<'_, P> {
+    pub fn setup(&self) -> Exec<'_> {
         Exec { session: self, inference: SESSION_INFERENCE }
     }
 
     /// The inference number `index`. Each index is used once in a session: the masks depend on it.
-    pub fn inference(&self, index: u32) -> Exec<'_, P> {
+    pub fn inference(&self, index: u32) -> Exec<'_> {
         Exec { session: self, inference: index }
     }
 
@@ -84,23 +85,25 @@ impl<P: Protocol> Session<P> {
 /// The operations of LLIL, for one inference or for the set-up of a session.
 ///
 /// `op` is the operation's number in the program; all parties use the same. Results are in standard layout.
-pub struct Exec<'s, P: Protocol> {
-    session: &'s Session<P>,
+#[derive(Clone, Copy)]
+pub struct Exec<'s> {
+    session: &'s Session,
     inference: u32,
 }
 
-type Value<P> = Operand<<P as Protocol>::Secret>;
-type Prepared<P> = Operand<<P as Protocol>::Weights>;
+/// A value of a program.
+pub type Value = Operand<Secret>;
+/// A value that was made ready to be the second operand of products.
+pub type Prepared = Operand<Weights>;
 
-impl<'s, P: Protocol> Exec<'s, P> {
+impl<'s> Exec<'s> {
     /// This party.
     pub fn me(&self) -> Party {
         self.session.transport.me()
     }
 
-    /// The protocol beneath.
-    pub fn protocol(&self) -> &'s P {
-        &self.session.protocol
+    fn protocol(&self) -> &'s dyn AnyProtocol {
+        self.session.protocol.as_ref()
     }
 
     /// Runs one operation in a fresh context that continues the chain of messages, and books what it cost.
@@ -146,33 +149,31 @@ impl<'s, P: Protocol> Exec<'s, P> {
     async fn local(
         &self,
         op: u32,
-        xs: &[&Value<P>],
+        xs: &[&Value],
         shape: &[usize],
         f: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync),
-    ) -> Result<Value<P>> {
+    ) -> Result<Value> {
         self.measured(op, async |_| {
             let publics: Option<Vec<&RingTensor>> =
                 xs.iter().map(|x| if let Operand::Public(c) = x { Some(c) } else { None }).collect();
             if let Some(publics) = publics {
                 return Ok(Operand::Public(f(&publics)));
             }
-            let secrets: Vec<P::Secret> = xs.iter().map(|x| self.secret(x)).collect();
+            let secrets: Vec<Secret> = xs.iter().map(|x| self.secret(x)).collect();
             Ok(Operand::Secret(self.protocol().linear(&secrets.iter().collect::<Vec<_>>(), shape, f)))
         })
         .await
     }
 
-    fn shape<'v>(&self, x: &'v Value<P>) -> &'v [usize]
-    where
-        's: 'v,
-    {
+    /// The shape of a value.
+    pub fn shape<'v>(&self, x: &'v Value) -> &'v [usize] {
         match x {
             Operand::Secret(s) => self.protocol().shape(s),
             Operand::Public(c) => c.shape(),
         }
     }
 
-    fn secret(&self, x: &Value<P>) -> P::Secret {
+    fn secret(&self, x: &Value) -> Secret {
         match x {
             Operand::Secret(s) => s.clone(),
             Operand::Public(c) => self.protocol().constant(c),
@@ -180,17 +181,17 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     /// Shares the tensor of `owner`, who alone passes a value.
-    pub async fn input(&self, op: u32, owner: Party, shape: &[usize], value: Option<RingTensor>) -> Result<Value<P>> {
+    pub async fn input(&self, op: u32, owner: Party, shape: &[usize], value: Option<RingTensor>) -> Result<Value> {
         self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().input(cx, owner, shape, value).await?))).await
     }
 
     /// A public constant.
-    pub fn constant(&self, value: RingTensor) -> Value<P> {
+    pub fn constant(&self, value: RingTensor) -> Value {
         Operand::Public(value)
     }
 
     /// Makes `w` ready to be the second operand of products. What is public needs no making.
-    pub async fn prepare(&self, op: u32, w: &Value<P>) -> Result<Prepared<P>> {
+    pub async fn prepare(&self, op: u32, w: &Value) -> Result<Prepared> {
         self.measured(op, async |cx| match w {
             Operand::Secret(w) => Ok(Operand::Secret(self.protocol().prepare(cx, w).await?)),
             Operand::Public(c) => Ok(Operand::Public(c.clone())),
@@ -199,33 +200,27 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     /// Makes several operands ready at once, in the rounds of one.
-    pub async fn prepare_all(&self, ws: &[(u32, &Value<P>)]) -> Result<Vec<Prepared<P>>> {
+    pub async fn prepare_all(&self, ws: &[(u32, &Value)]) -> Result<Vec<Prepared>> {
         futures_util::future::try_join_all(ws.iter().map(|(op, w)| self.prepare(*op, w))).await
     }
 
     /// `llil.matmul`.
-    pub async fn matmul(&self, op: u32, x: &Value<P>, w: &Prepared<P>) -> Result<Value<P>> {
+    pub async fn matmul(&self, op: u32, x: &Value, w: &Prepared) -> Result<Value> {
         self.bilinear(op, &Bilinear::MatMul, x, w).await
     }
 
     /// `llil.conv`.
-    pub async fn conv(&self, op: u32, x: &Value<P>, w: &Prepared<P>, spec: &ConvSpec) -> Result<Value<P>> {
+    pub async fn conv(&self, op: u32, x: &Value, w: &Prepared, spec: &ConvSpec) -> Result<Value> {
         self.bilinear(op, &Bilinear::Conv(spec.clone()), x, w).await
     }
 
     /// `llil.conv_transpose`.
-    pub async fn conv_transpose(
-        &self,
-        op: u32,
-        x: &Value<P>,
-        w: &Prepared<P>,
-        spec: &ConvTransposeSpec,
-    ) -> Result<Value<P>> {
+    pub async fn conv_transpose(&self, op: u32, x: &Value, w: &Prepared, spec: &ConvTransposeSpec) -> Result<Value> {
         self.bilinear(op, &Bilinear::ConvTranspose(spec.clone()), x, w).await
     }
 
     /// A product, which is a linear map of its first operand where the second one is public.
-    async fn bilinear(&self, op: u32, kind: &Bilinear, x: &Value<P>, w: &Prepared<P>) -> Result<Value<P>> {
+    async fn bilinear(&self, op: u32, kind: &Bilinear, x: &Value, w: &Prepared) -> Result<Value> {
         match w {
             Operand::Secret(w) => {
                 self.measured(op, async |cx| {
@@ -242,7 +237,7 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     /// `llil.mul`: elementwise with broadcasting to `shape`.
-    pub async fn mul(&self, op: u32, x: &Value<P>, y: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn mul(&self, op: u32, x: &Value, y: &Value, shape: &[usize]) -> Result<Value> {
         match (x, y) {
             (x, Operand::Public(c)) | (Operand::Public(c), x) => {
                 self.local(op, &[x], shape, &|xs| treville_ring::mul(xs[0], c)).await
@@ -258,47 +253,43 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     /// `llil.add` with broadcasting to `shape`.
-    pub async fn add(&self, op: u32, x: &Value<P>, y: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn add(&self, op: u32, x: &Value, y: &Value, shape: &[usize]) -> Result<Value> {
         self.local(op, &[x, y], shape, &|xs| treville_ring::add(xs[0], xs[1])).await
     }
 
     /// `llil.sub` with broadcasting to `shape`.
-    pub async fn sub(&self, op: u32, x: &Value<P>, y: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn sub(&self, op: u32, x: &Value, y: &Value, shape: &[usize]) -> Result<Value> {
         self.local(op, &[x, y], shape, &|xs| treville_ring::sub(xs[0], xs[1])).await
     }
 
     /// `llil.neg`.
-    pub async fn neg(&self, op: u32, x: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn neg(&self, op: u32, x: &Value, shape: &[usize]) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| treville_ring::neg(xs[0])).await
     }
 
     /// `llil.scale_up`: times 2^shift.
-    pub async fn scale_up(&self, op: u32, x: &Value<P>, shift: u32, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn scale_up(&self, op: u32, x: &Value, shift: u32, shape: &[usize]) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| treville_ring::scale(xs[0], 1u64 << shift)).await
     }
 
     /// `llil.scale_down`.
-    pub async fn scale_down(&self, op: u32, x: &Value<P>, spec: ScaleDown) -> Result<Value<P>> {
+    pub async fn scale_down(&self, op: u32, x: &Value, spec: ScaleDown) -> Result<Value> {
         self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().scale_down(cx, &self.secret(x), spec).await?)))
             .await
     }
 
     /// `llil.relu`.
-    pub async fn relu(&self, op: u32, x: &Value<P>) -> Result<Value<P>> {
+    pub async fn relu(&self, op: u32, x: &Value) -> Result<Value> {
         self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().relu(cx, &self.secret(x)).await?))).await
     }
 
     /// `llil.drelu`: 1 where x is at least zero, else 0, without fraction bits.
-    pub async fn drelu(&self, op: u32, x: &Value<P>) -> Result<Value<P>> {
-        self.measured(op, async |cx| {
-            let bits = self.protocol().drelu(cx, &self.secret(x)).await?;
-            Ok(Operand::Secret(self.protocol().bits_to_ring(cx, &bits, self.shape(x)).await?))
-        })
-        .await
+    pub async fn drelu(&self, op: u32, x: &Value) -> Result<Value> {
+        self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().drelu(cx, &self.secret(x)).await?))).await
     }
 
     /// `llil.max_pool`.
-    pub async fn max_pool(&self, op: u32, x: &Value<P>, window: &Window) -> Result<Value<P>> {
+    pub async fn max_pool(&self, op: u32, x: &Value, window: &Window) -> Result<Value> {
         self.measured(op, async |cx| Ok(Operand::Secret(self.protocol().max_pool(cx, &self.secret(x), window).await?)))
             .await
     }
@@ -307,17 +298,17 @@ impl<'s, P: Protocol> Exec<'s, P> {
     pub async fn avg_pool(
         &self,
         op: u32,
-        x: &Value<P>,
+        x: &Value,
         window: &Window,
         count_include_pad: bool,
         divisor_frac: u8,
         shape: &[usize],
-    ) -> Result<Value<P>> {
+    ) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| treville_ring::avg_pool(xs[0], window, count_include_pad, divisor_frac)).await
     }
 
     /// `llil.arg_max`.
-    pub async fn arg_max(&self, op: u32, x: &Value<P>, axis: usize, keepdims: bool) -> Result<Value<P>> {
+    pub async fn arg_max(&self, op: u32, x: &Value, axis: usize, keepdims: bool) -> Result<Value> {
         self.measured(op, async |cx| {
             Ok(Operand::Secret(self.protocol().arg_max(cx, &self.secret(x), axis, keepdims).await?))
         })
@@ -325,24 +316,17 @@ impl<'s, P: Protocol> Exec<'s, P> {
     }
 
     /// `llil.reshape`.
-    pub async fn reshape(&self, op: u32, x: &Value<P>, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn reshape(&self, op: u32, x: &Value, shape: &[usize]) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| tensor::reshape(xs[0], shape)).await
     }
 
     /// `llil.transpose`.
-    pub async fn transpose(&self, op: u32, x: &Value<P>, perm: &[usize], shape: &[usize]) -> Result<Value<P>> {
+    pub async fn transpose(&self, op: u32, x: &Value, perm: &[usize], shape: &[usize]) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| tensor::transpose(xs[0], perm)).await
     }
 
     /// `llil.pad` with zeros.
-    pub async fn pad(
-        &self,
-        op: u32,
-        x: &Value<P>,
-        begin: &[usize],
-        end: &[usize],
-        shape: &[usize],
-    ) -> Result<Value<P>> {
+    pub async fn pad(&self, op: u32, x: &Value, begin: &[usize], end: &[usize], shape: &[usize]) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| tensor::pad(xs[0], begin, end, 0)).await
     }
 
@@ -350,24 +334,17 @@ impl<'s, P: Protocol> Exec<'s, P> {
     pub async fn slice(
         &self,
         op: u32,
-        x: &Value<P>,
+        x: &Value,
         starts: &[usize],
         ends: &[usize],
         steps: &[usize],
         shape: &[usize],
-    ) -> Result<Value<P>> {
+    ) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| tensor::slice(xs[0], starts, ends, steps)).await
     }
 
     /// `llil.gather`: places along an axis.
-    pub async fn gather(
-        &self,
-        op: u32,
-        x: &Value<P>,
-        axis: usize,
-        indices: &[usize],
-        shape: &[usize],
-    ) -> Result<Value<P>> {
+    pub async fn gather(&self, op: u32, x: &Value, axis: usize, indices: &[usize], shape: &[usize]) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| tensor::take(xs[0], axis, indices)).await
     }
 
@@ -375,31 +352,31 @@ impl<'s, P: Protocol> Exec<'s, P> {
     pub async fn reduce_sum(
         &self,
         op: u32,
-        x: &Value<P>,
+        x: &Value,
         axes: &[usize],
         keepdims: bool,
         shape: &[usize],
-    ) -> Result<Value<P>> {
+    ) -> Result<Value> {
         self.local(op, &[x], shape, &|xs| treville_ring::reduce_sum(xs[0], axes, keepdims)).await
     }
 
     /// `llil.concat`.
-    pub async fn concat(&self, op: u32, xs: &[&Value<P>], axis: usize, shape: &[usize]) -> Result<Value<P>> {
+    pub async fn concat(&self, op: u32, xs: &[&Value], axis: usize, shape: &[usize]) -> Result<Value> {
         self.local(op, xs, shape, &|xs| tensor::concat(xs, axis)).await
     }
 
     /// Opens a result to the parties in `to`; `None` for the others.
-    pub async fn reveal(&self, op: u32, x: &Value<P>, to: &[Party]) -> Result<Option<RingTensor>> {
+    pub async fn reveal(&self, op: u32, x: &Value, to: &[Party]) -> Result<Option<RingTensor>> {
         self.reveal_from(self.depth(), op, x, to).await
     }
 
     /// Opens several results at once, in the rounds of one.
-    pub async fn reveal_all(&self, results: &[(u32, &Value<P>, &[Party])]) -> Result<Vec<Option<RingTensor>>> {
+    pub async fn reveal_all(&self, results: &[(u32, &Value, &[Party])]) -> Result<Vec<Option<RingTensor>>> {
         let depth = self.depth();
         futures_util::future::try_join_all(results.iter().map(|(op, x, to)| self.reveal_from(depth, *op, x, to))).await
     }
 
-    async fn reveal_from(&self, depth: u32, op: u32, x: &Value<P>, to: &[Party]) -> Result<Option<RingTensor>> {
+    async fn reveal_from(&self, depth: u32, op: u32, x: &Value, to: &[Party]) -> Result<Option<RingTensor>> {
         self.measured_from(depth, op, async |cx| self.protocol().reveal(cx, &self.secret(x), to).await).await
     }
 }

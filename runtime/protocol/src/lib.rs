@@ -6,6 +6,7 @@
 //! Compiled party programs and the in-process interpreter both drive a backend through
 //! [`Exec`], which has one method for each LLIL operation, keeps the time, the bytes and the
 //! rounds of each, and is the only place where an LLIL operation is turned into protocol calls.
+//! It is the same type for all backends, so that a program knows none.
 //!
 //! What a backend pays is declared once, as [`Costs`], beside its code; tests hold the
 //! declaration against what [`Exec`] measures.
@@ -13,6 +14,7 @@
 
 mod cost;
 mod cx;
+mod dynamic;
 mod error;
 mod exec;
 mod priced;
@@ -23,8 +25,9 @@ pub mod simulate;
 
 pub use cost::{Call, Cost, Costs, Traffic, max_tree_cost};
 pub use cx::Cx;
+pub use dynamic::{Secret, Weights};
 pub use error::ProtocolError;
-pub use exec::{Exec, OpReport, Operand, Session};
+pub use exec::{Exec, OpReport, Operand, Prepared, Session, Value};
 pub use priced::Priced;
 pub use protocol::{BackendInfo, Bilinear, Env, Protocol, Rounding, ScaleDown};
 pub use record::Recorder;

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use treville_net::{Party, Transport};
-use treville_ring::{ConvSpec, ConvTransposeSpec, RingTensor, Window};
+use treville_ring::{ConvSpec, ConvTransposeSpec, RingBits, RingTensor, Window};
 
 use crate::select::{Selection, arg_max_segments, max_pool_segments, max_tree};
-use crate::{Costs, Cx, ProtocolError, Recorder, Result};
+use crate::{Costs, Cx, ProtocolError, Recorder, Result, Session};
 
 /// A semi-honest (or stronger) protocol over secret tensors in Z_2^k.
 ///
@@ -15,9 +15,9 @@ use crate::{Costs, Cx, ProtocolError, Recorder, Result};
 /// Shapes are public; what a method reveals beside them stands in its `# Security` section at the implementation.
 pub trait Protocol: Send + Sync + Sized + 'static {
     /// A tensor that no single party knows: a share, a masked value, whatever the backend carries.
-    type Secret: Clone + Send + Sync;
+    type Secret: Clone + Send + Sync + 'static;
     /// A tensor made ready to be the second operand of bilinear operations, reusable over the inferences of a session.
-    type Weights: Send + Sync;
+    type Weights: Send + Sync + 'static;
     /// The results of comparisons, as [`Protocol::mux`] wants them.
     type Bits: Clone + Send + Sync;
 
@@ -248,6 +248,8 @@ pub struct BackendInfo {
     pub rounding: Rounding,
     /// log2 of the failure probability of one inference above which the compiler refuses.
     pub default_max_failure_log2: f64,
+    /// Starts a session of the backend: [`Session::new`], compiled where the backend is.
+    pub session: fn(Env, RingBits) -> Result<Session>,
     /// The declared costs.
     pub costs: &'static (dyn Costs + Sync),
 }

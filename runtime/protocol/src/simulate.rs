@@ -44,9 +44,9 @@ impl Simulation {
     /// The error that ended the session. Of several the one that is not about the others' end.
     pub fn run<P: Protocol, T: Send, E: From<ProtocolError> + Send>(
         &self,
-        program: impl AsyncFn(Party, Session<P>) -> Result<T, E> + Sync,
+        program: impl AsyncFn(Party, Session) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>, E> {
-        self.run_over(|transport| Arc::new(transport) as Arc<dyn Transport>, program)
+        self.run_over::<P, T, E>(|transport| Arc::new(transport) as Arc<dyn Transport>, program)
     }
 
     /// As [`Simulation::run`], with each party's transport wrapped: to shape it, or to look on.
@@ -56,9 +56,9 @@ impl Simulation {
     pub fn run_over<P: Protocol, T: Send, E: From<ProtocolError> + Send>(
         &self,
         wrap: impl Fn(MemoryTransport) -> Arc<dyn Transport> + Sync,
-        program: impl AsyncFn(Party, Session<P>) -> Result<T, E> + Sync,
+        program: impl AsyncFn(Party, Session) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>, E> {
-        let results = self.results_over(wrap, program)?;
+        let results = self.results_over::<P, T, E>(wrap, program)?;
         let mut values = Vec::new();
         let mut first: Option<(bool, E)> = None;
         for Ended { result, echo } in results {
@@ -77,7 +77,7 @@ impl Simulation {
     fn results_over<P: Protocol, T: Send, E: From<ProtocolError> + Send>(
         &self,
         wrap: impl Fn(MemoryTransport) -> Arc<dyn Transport> + Sync,
-        program: impl AsyncFn(Party, Session<P>) -> Result<T, E> + Sync,
+        program: impl AsyncFn(Party, Session) -> Result<T, E> + Sync,
     ) -> Result<Vec<Ended<T, E>>, E> {
         let n = P::info().roles.len();
         let mesh = match self.seed {
@@ -87,7 +87,7 @@ impl Simulation {
         let party = |transport: MemoryTransport| {
             let transport = wrap(transport);
             let env = Env { transport: transport.clone(), recorder: self.recorder.clone(), audit: self.audit.clone() };
-            let session = match Session::<P>::new(env, self.ring) {
+            let session = match Session::new::<P>(env, self.ring) {
                 Ok(session) => session,
                 Err(error) => {
                     let ended = transport.abort(NetError::Config { what: error.public_reason() });

@@ -12,17 +12,15 @@ use bytes::Bytes;
 use treville_net::{Frame, MemoryTransport, NetError, Party, PayloadBytes, Tag, Transport};
 use treville_porthos::{CLIENT, Porthos, SERVER};
 use treville_protocol::simulate::Simulation;
-use treville_protocol::{Operand, Protocol, ProtocolError, Result};
+use treville_protocol::{ProtocolError, Result};
 use treville_ring::{RingTensor, tensor};
 
-pub type Session = treville_protocol::Session<Porthos>;
-pub type Value = Operand<<Porthos as Protocol>::Secret>;
-pub type Exec<'s> = treville_protocol::Exec<'s, Porthos>;
+pub use treville_protocol::{Exec, Session, Value};
 
 pub const BOTH: &[Party] = &[CLIENT, SERVER];
 
 pub fn three_parties<T: Send>(seed: u8, program: impl AsyncFn(Party, Session) -> Result<T> + Sync) -> Result<Vec<T>> {
-    Simulation::seeded(seed).run(program)
+    Simulation::seeded(seed).run::<Porthos, _, _>(program)
 }
 
 /// The value that `owner` knows, as `input` wants it.
