@@ -1,8 +1,10 @@
 //! What `treville cost` says is what a run measures: exactly, in total and for each node.
 
+use ndarray::Axis;
 use serde_json::Value;
+use treville_party::{Array, read_inputs, write_npy};
 
-use crate::support::{EXAMPLES, example, load, options, path, read_json, succeed, write_samples};
+use crate::support::{EXAMPLES, example, load, options, path, read_json, root, succeed, write_samples};
 
 #[test]
 fn predicted_bytes_and_rounds_are_measured() {
@@ -24,11 +26,6 @@ fn predicted_bytes_and_rounds_are_measured() {
         let cost: Value =
             serde_json::from_str(&succeed(folder.path(), &["cost", &model, "--scale", "12", "--json"])).expect("JSON");
 
-        let totals = |r: &Value| (number(r, "bytes_total"), number(r, "rounds"));
-        let nodes = |r: &Value| -> Vec<(String, String, u64, u64)> {
-            let nodes = r["nodes"].as_array().expect("nodes");
-            nodes.iter().map(|n| (word(n, "name"), word(n, "op"), number(n, "bytes"), number(n, "rounds"))).collect()
-        };
         assert_eq!(totals(&cost), totals(&reports[0]), "{name}: predicted and measured");
         assert_eq!(nodes(&cost), nodes(&reports[0]), "{name}: predicted and measured, by node");
         assert!(totals(&cost).0 > 1000 && totals(&cost).1 >= 3, "{name}: {:?}", totals(&cost));
@@ -41,6 +38,48 @@ fn predicted_bytes_and_rounds_are_measured() {
         assert_eq!(bytes[2] - bytes[1], bytes[1] - bytes[0], "{name}: bytes of the third and the second inference");
         assert!(bytes[1] - bytes[0] < bytes[0], "{name}: an inference that follows pays no set-up");
     }
+}
+
+/// Approximated functions, a softmax inside, products of secrets, and transposed convolutions are priced as exactly.
+#[test]
+fn every_operation_is_priced_as_it_is_measured() {
+    for model in ["tests/onnx_models/attention.onnx", "examples/twins/unet.onnx"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let model = root().join(model);
+        let inputs: Vec<String> = read_inputs(&model.with_extension("npz"), "")
+            .expect("inputs and answers")
+            .into_iter()
+            .filter(|(name, _)| !name.starts_with("expected"))
+            .map(|(name, array)| {
+                write_npy(&folder.path().join(format!("{name}.npy")), &first(array)).expect("the folder is ours");
+                format!("--input={name}={name}.npy")
+            })
+            .collect();
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let model = path(&model);
+        let simulate = ["simulate", &model, "--scale", "12", "--report", "report.json", "--output", "result.npy"];
+        succeed(folder.path(), &[&simulate[..], &inputs].concat());
+        let measured = read_json(&folder.path().join("report.json"));
+        let cost: Value =
+            serde_json::from_str(&succeed(folder.path(), &["cost", &model, "--scale", "12", "--json"])).expect("JSON");
+        assert_eq!(totals(&cost), totals(&measured), "{model}");
+        assert_eq!(nodes(&cost), nodes(&measured), "{model}, by node");
+    }
+}
+
+/// The first sample of an array.
+fn first(array: Array) -> Array {
+    let real = array.into_f32();
+    Array::F32(real.slice_axis(Axis(0), (0..1).into()).to_owned())
+}
+
+fn totals(report: &Value) -> (u64, u64) {
+    (number(report, "bytes_total"), number(report, "rounds"))
+}
+
+fn nodes(report: &Value) -> Vec<(String, String, u64, u64)> {
+    let nodes = report["nodes"].as_array().expect("nodes");
+    nodes.iter().map(|n| (word(n, "name"), word(n, "op"), number(n, "bytes"), number(n, "rounds"))).collect()
 }
 
 fn number(value: &Value, field: &str) -> u64 {

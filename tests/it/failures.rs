@@ -35,9 +35,15 @@ fn model_files() {
     }
     t.logistic_regression();
     t.write("model.onnx", b"");
+    t.copy(&root().join("tests/onnx_models/refused.onnx"), "refused.onnx");
+    t.copy(&root().join("tests/onnx_models/external.onnx"), "external.onnx");
+    t.copy(&root().join("tests/onnx_models/external.npz"), "external.npz");
     t.fails(2, "inspect absent.pb");
+    t.fails(3, "inspect external.onnx");
     t.fails(3, "inspect model.onnx");
     t.fails(3, "inspect saved_model");
+    t.fails(3, "inspect refused.onnx");
+    t.fails(2, "inspect external.onnx --bind y=external.npz");
     t.fails(3, "inspect truncated.pb");
     t.fails(3, "inspect truncated.pbtxt");
     t.fails(3, "inspect prose.pb");

@@ -1,7 +1,7 @@
 //! What crosses crates: the ladder from TensorFlow's answers to party processes, and everything that can go wrong.
 //!
 //! One binary, because each test binary links the whole driver. A test that needs a built package does all that is to
-//! be done with it, so that a run of the tests builds two packages and no more.
+//! be done with it, so that a run of the tests builds three packages and no more.
 
 mod cost;
 mod failures;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use treville::compile::{Watch, compile};
 use treville::model::Samples;
-use treville_party::{Array, read_npy};
+use treville_party::{Array, read_inputs, read_npy, write_npy};
 
 use crate::failures;
 use crate::support::{classes, copy_folder, example, load, options, path, read_json, root, succeed, write_samples};
@@ -33,6 +33,25 @@ fn the_logistic_regression_runs_as_processes() {
     failures::of_a_run(&package);
     failures::between_parties(&package);
     away_from_the_workspace(&samples);
+}
+
+/// A program with approximated functions, products of secrets, and inputs of two parties.
+#[test]
+fn an_attention_block_runs_as_processes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = path(&root().join("tests/onnx_models/attention.onnx"));
+    for (name, array) in read_inputs(model.replace(".onnx", ".npz").as_ref(), "").expect("inputs and answers") {
+        write_npy(&folder.path().join(format!("{name}.npy")), &array).expect("the folder is ours");
+    }
+    let of_server = ["--owner", "mask=server"];
+    succeed(folder.path(), &[&["compile", &model, "-o", "package", "--scale", SCALE][..], &of_server].concat());
+    succeed(folder.path(), &["build", "package"]);
+    let inputs = ["--input", "x=x.npy", "--input", "mask=mask.npy", "--output", "run.npy"];
+    succeed(folder.path(), &[&["run", "package"][..], &inputs].concat());
+    for (found, expected) in [("run.logits.npy", "expected_logits.npy"), ("run.shares.npy", "expected_shares.npy")] {
+        let [found, expected] = [found, expected].map(|file| reals(&folder.path().join(file)));
+        assert!(distance(&found, &expected) <= 0.02, "{found:?} and {expected:?}");
+    }
 }
 
 fn one_sample(package: &Path, samples: &Samples, model: &str, bound: f64) {
