@@ -43,7 +43,7 @@ fn predicted_bytes_and_rounds_are_measured() {
 /// Approximated functions, a softmax inside, products of secrets, and transposed convolutions are priced as exactly.
 #[test]
 fn every_operation_is_priced_as_it_is_measured() {
-    for model in ["tests/onnx_models/attention.onnx", "examples/twins/unet.onnx"] {
+    for model in ["tests/onnx_models/attention.onnx", "examples/unet3d/unet3d_tiny.onnx"] {
         let folder = tempfile::tempdir().expect("a folder");
         let model = root().join(model);
         let inputs: Vec<String> = read_inputs(&model.with_extension("npz"), "")

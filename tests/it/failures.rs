@@ -37,13 +37,13 @@ fn model_files() {
     t.write("model.onnx", b"");
     t.copy(&root().join("tests/onnx_models/refused.onnx"), "refused.onnx");
     t.copy(&root().join("tests/onnx_models/external.onnx"), "external.onnx");
-    t.copy(&root().join("tests/onnx_models/external.npz"), "external.npz");
     t.fails(2, "inspect absent.pb");
     t.fails(3, "inspect external.onnx");
     t.fails(3, "inspect model.onnx");
     t.fails(3, "inspect saved_model");
     t.fails(3, "inspect refused.onnx");
-    t.fails(2, "inspect external.onnx --bind y=external.npz");
+    t.fails(3, "inspect refused.onnx --shape image:1x2x8x8");
+    t.fails(2, "inspect external.onnx --bind x=absent.npy");
     t.fails(3, "inspect truncated.pb");
     t.fails(3, "inspect truncated.pbtxt");
     t.fails(3, "inspect prose.pb");

@@ -142,6 +142,6 @@ impl common::Model for Model<'_> {
 fn unreadable(node: &common::Node<'_, '_>, why: &str) -> Problem {
     Diagnostic::error("E0113", format!("{} `{}` cannot be read: {why}", node.op(), node.name()))
         .at_node(node.name(), "this constant")
-        .with_help("constants of floats, integers and booleans are supported")
+        .with_help("floats, integers and booleans are supported; external data stand beside the model")
         .into()
 }
