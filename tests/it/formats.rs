@@ -2,7 +2,7 @@
 
 use treville_party::{Array, output_path, read_inputs, read_npy, write_npy};
 
-use crate::support::{path, root, succeed};
+use crate::support::{path, root, succeed, treville};
 
 /// Fraction bits.
 const SCALE: &str = "16";
@@ -60,6 +60,26 @@ fn onnx_tensors_are_inputs() {
     succeed(scratch.path(), &["eval", &model, "--bind", &bind, "--input", "x=x.npy", "--output", "bound.npy"]);
     let bound = read_npy(&output_path(&scratch.path().join("bound.npy"), "logits", 2)).expect("a result");
     assert!(close(&bound, array("expected_logits")), "{bound}");
+}
+
+#[test]
+fn inspect_writes_pages_about_good_and_bad_models() {
+    let folder = root().join("tests/onnx_models");
+    let scratch = tempfile::tempdir().expect("a folder");
+    let page = |model: &str| {
+        let outcome = treville(scratch.path(), &["inspect", &path(&folder.join(model)), "--html", "page.html"]);
+        (outcome.code, std::fs::read_to_string(scratch.path().join("page.html")).expect("a page"))
+    };
+    let (code, good) = page("attention.onnx");
+    assert_eq!(code, Some(0));
+    for said in ["attention.onnx: ONNX, 32 nodes", "multiply-accumulates", "norm1.scale", "scores"] {
+        assert!(good.contains(said), "no {said} in\n{good}");
+    }
+    let (code, bad) = page("refused.onnx");
+    assert_eq!(code, Some(3));
+    for said in ["What stands in the way", "error[E0110]: LSTM", "NOT SUPPORTED"] {
+        assert!(bad.contains(said), "no {said} in\n{bad}");
+    }
 }
 
 /// Float and fixed point give the arrays `expected_NAME` beside the inputs.

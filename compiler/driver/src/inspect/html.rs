@@ -34,8 +34,8 @@ pub(super) fn page(report: &Report) -> String {
             let notes: String = program.notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
             body += &format!("<h2>notes</h2>\n<ul>\n{notes}</ul>\n");
         }
-        body += &section(&program.signature, None);
         body += &section(&program.nodes, Some(3));
+        body += &section(&program.signature, None);
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
