@@ -1,7 +1,10 @@
 //! The function as it is approximated: defined everywhere, bounded, on a grid of ring elements.
 
-use super::{Request, WIDENING};
-use crate::analysis::range::Range;
+use super::Request;
+use crate::analysis::range::{MARGIN, Range};
+
+/// Exponentials have come to their end here. The domain goes as far where a function does not move beyond, for a comparison or two.
+const SATURATED: f64 = 32.0;
 
 /// A bounded function on the grid of the operand's ring elements between `low` and `high`.
 pub(super) struct Curve<'a> {
@@ -35,7 +38,7 @@ impl<'a> Curve<'a> {
                 low: inside(request.defined.low, f64::next_up),
                 high: inside(request.defined.high, f64::next_down),
             },
-            limit: (WIDENING * request.magnitude).max(16.0 * out_unit),
+            limit: (MARGIN * request.magnitude).max(1.0),
             pole: request.pole.map(|x| (x / unit).ceil() as i64),
             unit,
             out_unit,
@@ -43,8 +46,7 @@ impl<'a> Curve<'a> {
             high: 0,
         };
         let Range { low, high } = request.operand;
-        let width = (high - low).max(low.abs().max(high.abs()) / 16.0).max(64.0 * unit);
-        let margin = width * (WIDENING - 1.0) / 2.0;
+        let margin = ((MARGIN - 1.0) * request.operand.magnitude()).max(64.0 * unit);
         // A quarter of the ring holds what can be compared; the domain keeps within half of that.
         let most = 2f64.powi(i32::from(request.ring.get()) - 4);
         let grid = |x: f64| (x / unit).clamp(-most, most);
@@ -54,8 +56,17 @@ impl<'a> Curve<'a> {
         }
         let reach = |from, to| curve.reach(request.pole, from, to);
         let (low, high) = (reach(low, low - margin), reach(high, high + margin));
+        let rests = |x: f64| request.pole.is_none() && curve.is_flat(x);
+        let low = if rests(-SATURATED) { low.min(-SATURATED) } else { low };
+        let high = if rests(SATURATED) { high.max(SATURATED) } else { high };
         (curve.low, curve.high) = (grid(low).floor() as i64, grid(high).ceil() as i64);
         Some(curve)
+    }
+
+    /// Whether the function is as good as constant from here on outwards, and within its limit.
+    fn is_flat(&self, x: f64) -> bool {
+        let within = |x: f64| (self.f)(x).abs() <= self.limit && self.at(x) == (self.f)(x);
+        within(x) && within(2.0 * x) && 4.0 * (self.at(x) - self.at(2.0 * x)).abs() <= self.out_unit
     }
 
     /// The real at a grid point.

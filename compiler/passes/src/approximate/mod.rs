@@ -2,7 +2,8 @@
 //!
 //! [`approximate`] divides the domain of a function into pieces, each with a polynomial of one common degree, so that the fit is off by at
 //! most half a unit of the result's last place; where the function is steep, by half of what it changes over one unit of its operand, up
-//! to four units. Left and right of the domain, and where the function does not move any more, it is constant: the result is defined for every
+//! to four units. The domain is [`MARGIN`](crate::analysis::range::MARGIN) times as wide as what calibration has seen, as far as the function
+//! is defined and not larger than that many times what it was, or than 1; it holds all of a function that comes to rest. Left and right of the domain, and where the function does not move any more, it is constant: the result is defined for every
 //! ring element that can be compared. What comes out is all in ring elements, together with a bound on the error of the evaluation in the
 //! ring; `hlil-to-llil` writes the program.
 //!
@@ -127,9 +128,6 @@ pub enum ApproximateError {
         high: f64,
     },
 }
-
-/// The attained ranges are widened by this factor: inputs that calibration has not seen are approximated too.
-pub const WIDENING: f64 = 2.0;
 
 /// The most pieces that are tried.
 pub const MAX_PIECES: usize = 256;
