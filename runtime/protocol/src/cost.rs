@@ -161,6 +161,7 @@ pub fn max_tree_cost(costs: &dyn Costs, segments: &Segments, selection: Selectio
     };
     level_sizes(segments.members.iter().map(Vec::len))
         .into_iter()
+        .map(|n| n * segments.n_planes)
         .map(|n| costs.primitive(&Call::DRelu { n }) + costs.primitive(&Call::Mux { n, k }))
         .fold(Cost::default(), Add::add)
 }

@@ -13,10 +13,16 @@ pub enum Selection {
     Index,
 }
 
-/// The flat input indices that compete for each output element, and the output's shape.
+/// The elements that compete for each output element, and the output's shape.
+///
+/// The tensor is `n_planes` planes of `plane` elements each, and in every plane the same places compete.
 pub struct Segments {
-    /// One list for each output element, in C order.
-    pub members: Vec<Vec<u32>>,
+    /// The number of planes.
+    pub n_planes: usize,
+    /// The elements of a plane.
+    pub plane: usize,
+    /// For each output element of a plane, in C order: the places in the plane that compete for it.
+    pub members: Vec<Vec<usize>>,
     /// The shape of the output.
     pub shape: Vec<usize>,
 }
@@ -30,39 +36,40 @@ pub struct Segments {
 /// If `x` has fewer than two axes.
 pub fn max_pool_segments(x: &[usize], window: &Window) -> std::result::Result<Segments, WindowError> {
     let (outer, spatial) = x.split_at(2);
-    let plane: usize = spatial.iter().product();
-    let windows = window_indices(spatial, window)?;
-    let members = (0..outer.iter().product::<usize>())
-        .flat_map(|c| windows.iter().map(move |w| w.iter().map(|&i| (c * plane + i) as u32).collect()))
-        .collect();
-    Ok(Segments { members, shape: [outer, &window.output_dims(spatial)?].concat() })
+    Ok(Segments {
+        n_planes: outer.iter().product(),
+        plane: spatial.iter().product(),
+        members: window_indices(spatial, window)?.iter().map(<[usize]>::to_vec).collect(),
+        shape: [outer, &window.output_dims(spatial)?].concat(),
+    })
 }
 
 /// The members of each line along `axis`, in ascending order.
 pub fn arg_max_segments(x: &[usize], axis: usize, keepdims: bool) -> Segments {
     let (inner, extent): (usize, usize) = (x[axis + 1..].iter().product(), x[axis]);
-    let outer: usize = x[..axis].iter().product();
-    let members = (0..outer)
-        .flat_map(|o| (0..inner).map(move |i| (0..extent).map(|k| ((o * extent + k) * inner + i) as u32).collect()))
-        .collect();
     let mut shape = x.to_vec();
     if keepdims {
         shape[axis] = 1;
     } else {
         shape.remove(axis);
     }
-    Segments { members, shape }
+    Segments {
+        n_planes: x[..axis].iter().product(),
+        plane: extent * inner,
+        members: (0..inner).map(|i| (0..extent).map(|k| k * inner + i).collect()).collect(),
+        shape,
+    }
 }
 
 /// One level of the tree: which values meet, which pass through, and where the next level finds them.
 struct Level {
-    left: Vec<u32>,
-    right: Vec<u32>,
-    passing: Vec<u32>,
+    left: Vec<usize>,
+    right: Vec<usize>,
+    passing: Vec<usize>,
 }
 
 /// Pairs neighbours in every segment and renumbers the segments: winners first, in order, then the values that had no partner.
-fn level(members: &mut [Vec<u32>]) -> Level {
+fn level(members: &mut [Vec<usize>]) -> Level {
     let n_pairs: usize = members.iter().map(|m| m.len() / 2).sum();
     let mut level =
         Level { left: Vec::with_capacity(n_pairs), right: Vec::with_capacity(n_pairs), passing: Vec::new() };
@@ -70,11 +77,11 @@ fn level(members: &mut [Vec<u32>]) -> Level {
         let mut next = Vec::with_capacity(segment.len().div_ceil(2));
         for pair in segment.chunks(2) {
             if let &[a, b] = pair {
-                next.push(level.left.len() as u32);
+                next.push(level.left.len());
                 level.left.push(a);
                 level.right.push(b);
             } else {
-                next.push((n_pairs + level.passing.len()) as u32);
+                next.push(n_pairs + level.passing.len());
                 level.passing.push(pair[0]);
             }
         }
@@ -97,11 +104,9 @@ pub(crate) fn level_sizes(sizes: impl Iterator<Item = usize>) -> Vec<usize> {
     }
 }
 
-fn gather<P: Protocol>(p: &P, x: &P::Secret, indices: &[u32]) -> P::Secret {
-    p.linear(&[x], &[indices.len()], &|xs| {
-        let flat = xs[0].as_slice().expect("invariant: ring tensors are in standard layout");
-        tensor::from_vec(&[indices.len()], indices.iter().map(|&i| flat[i as usize]).collect())
-    })
+/// Some places of every plane, in the order of `places`.
+fn gather<P: Protocol>(p: &P, x: &P::Secret, places: &[usize]) -> P::Secret {
+    p.linear(&[x], &[p.shape(x)[0], places.len()], &|xs| tensor::take(xs[0], 1, places))
 }
 
 fn combine<P: Protocol>(p: &P, terms: &[&P::Secret], signs: &[bool]) -> P::Secret {
@@ -116,8 +121,8 @@ fn combine<P: Protocol>(p: &P, terms: &[&P::Secret], signs: &[bool]) -> P::Secre
 }
 
 fn concat<P: Protocol>(p: &P, parts: &[&P::Secret]) -> P::Secret {
-    let len = parts.iter().map(|x| p.shape(x)[0]).sum();
-    p.linear(parts, &[len], &|xs| tensor::concat(xs, 0))
+    let len = parts.iter().map(|x| p.shape(x)[1]).sum();
+    p.linear(parts, &[p.shape(parts[0])[0], len], &|xs| tensor::concat(xs, 1))
 }
 
 /// Reduces each segment to its largest member, or to that member's index in the segment.
@@ -131,20 +136,20 @@ pub(crate) async fn max_tree<P: Protocol>(
     segments: Segments,
     selection: Selection,
 ) -> Result<P::Secret> {
-    let Segments { mut members, shape } = segments;
+    let Segments { n_planes, plane, mut members, shape } = segments;
     if let Some(index) = members.iter().position(Vec::is_empty) {
         return Err(ProtocolError::EmptyMaximum { op: cx.op, index });
     }
-    let n: usize = p.shape(x).iter().product();
-    let mut values = p.linear(&[x], &[n], &|xs| tensor::reshape(xs[0], &[n]));
+    let planes = [n_planes, plane];
+    let mut values = p.linear(&[x], &planes, &|xs| tensor::reshape(xs[0], &planes));
     let mut indices = (selection == Selection::Index).then(|| {
-        let mut index = RingTensor::zeros(vec![n]);
+        let mut index = RingTensor::zeros(vec![plane]);
         for segment in &members {
             for (i, &m) in segment.iter().enumerate() {
-                index[m as usize] = i as u64;
+                index[m] = i as u64;
             }
         }
-        p.constant(&index)
+        p.constant(&tensor::broadcast_to(&index, &planes))
     });
     while members.iter().any(|m| m.len() > 1) {
         let Level { left, right, passing } = level(&mut members);
@@ -165,7 +170,7 @@ pub(crate) async fn max_tree<P: Protocol>(
         let won = combine(p, &[&b, &selected[0]], &[true]);
         values = concat(p, &[&won, &gather(p, &values, &passing)]);
     }
-    let order: Vec<u32> = members.iter().map(|m| m[0]).collect();
+    let order: Vec<usize> = members.iter().map(|m| m[0]).collect();
     let result = gather(p, indices.as_ref().unwrap_or(&values), &order);
     Ok(p.linear(&[&result], &shape, &|xs| tensor::reshape(xs[0], &shape)))
 }
