@@ -45,7 +45,7 @@ impl Importer<'_> {
     }
 
     fn evaluate(
-        &self,
+        &mut self,
         idx: usize,
         inputs: &[Option<Val>],
         vals: Vec<Val>,
@@ -59,6 +59,11 @@ impl Importer<'_> {
             _ => None,
         });
         func.set_results(results.collect());
+        let made = func.results().iter().map(|r| func.ty(r.value).elements()).fold(0, usize::saturating_add);
+        self.made = self.made.checked_sub(made).ok_or_else(|| {
+            fault(format!("{} `{}` makes a constant of {made} elements, too many", node.op, node.name))
+                .with_help("at most 2^24 elements of computed constants are supported")
+        })?;
         let computed = evaluate(&func, args)
             .map_err(|error| fault(format!("{} `{}` cannot be computed: {error}", node.op, node.name)))?;
         let mut computed = computed.into_iter();

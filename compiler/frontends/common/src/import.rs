@@ -22,6 +22,8 @@ pub(crate) struct Importer<'m> {
     pub(crate) folding: Option<indexmap::IndexMap<String, Tensor>>,
     /// Whether the node that is being folded reads public constants only.
     pub(crate) foldable: bool,
+    /// Elements that nodes may still make which do not stand in the file.
+    pub(crate) made: usize,
     /// So many branches are open.
     depth: usize,
     /// Dimensions that the file names and the options give.
@@ -46,6 +48,10 @@ pub struct Parts {
     /// What the user should know.
     pub notes: Vec<Diagnostic>,
 }
+
+/// A few bytes can ask for any number of elements: indices, masks, tensors of one value. So many may all nodes make together,
+/// which keeps a hostile file from exhausting memory and is far above what models need.
+const MAX_MADE: usize = 1 << 24;
 
 /// The party that brings inputs and learns results, unless the options say otherwise.
 pub(crate) const CLIENT: &str = "client";
@@ -77,6 +83,7 @@ pub fn import(
         constants: HashMap::new(),
         folding: None,
         foldable: true,
+        made: MAX_MADE,
         depth: 0,
         symbols: BTreeMap::new(),
         problems,

@@ -98,6 +98,17 @@ impl<'a, 'm> Node<'a, 'm> {
         }
     }
 
+    /// The model's type of input `i`, as far as the file says it: of constants and of inputs of the model.
+    pub fn number_type(&self, i: usize) -> Option<NumType> {
+        match self.inputs.get(i)?.as_ref()? {
+            Val::Const(constant) => Some(constant.dtype),
+            _ => {
+                let port = self.importer.graph.nodes[self.idx].inputs.get(i).copied().flatten()?;
+                self.importer.model.number_type(port.node)
+            }
+        }
+    }
+
     /// Input `i` as a public constant of integers, which is called `what` in the diagnostic if it is none.
     ///
     /// # Errors
@@ -173,6 +184,23 @@ impl<'a, 'm> Node<'a, 'm> {
     /// Notes that the program will show the values of a constant that could have been a weight.
     pub fn disclose(&mut self, name: &str) {
         self.importer.disclose(name);
+    }
+
+    /// Takes so many elements, which do not stand in the file, from what all nodes may make together.
+    ///
+    /// # Errors
+    /// Where there are not so many left.
+    pub fn reserve(&mut self, n: usize) -> Result<()> {
+        match self.importer.made.checked_sub(n) {
+            Some(left) => {
+                self.importer.made = left;
+                Ok(())
+            }
+            None => Err(self.unsupported(
+                format!("it makes {n} elements that are not in the file, more than are left to the model"),
+                "at most 2^24 indices and elements of computed constants are supported",
+            )),
+        }
     }
 
     // Results.

@@ -104,6 +104,9 @@ impl common::Model for Model<'_> {
         if let Some(attr) = def.attribute.iter().find(|a| !a.ref_attr_name.is_empty()) {
             return Err(node.invalid(format!("its attribute `{}` stands for one of a function", attr.name)));
         }
+        if ops::may_wrap(node.op()) {
+            refuse_narrow(&node)?;
+        }
         match op.import {
             Import::One(import) => import(&mut node).map(|val| vec![val]),
             Import::Many(import) => import(&mut node),
@@ -136,6 +139,19 @@ impl common::Model for Model<'_> {
 
     fn invalid_help(&self) -> &'static str {
         "the file is damaged, or breaks ONNX's rules: onnx.checker.check_model says more"
+    }
+}
+
+/// Arithmetic on an input of narrow integers would wrap where it leaves their range, and ours does not.
+fn refuse_narrow(node: &Node<'_, '_>) -> Result<()> {
+    let is_narrow = |dtype: &NumType| dtype.range.is_some_and(|(_, high)| high < i32::MAX.into());
+    let narrow = |i: usize| node.number_type(i).filter(is_narrow).filter(|_| matches!(node.input(i), Ok(Val::Data(_))));
+    match (0..node.n_inputs()).find_map(narrow) {
+        Some(dtype) => {
+            let why = format!("it computes with values of {dtype}, which may wrap");
+            Err(node.unsupported(why, "cast them to int32, int64 or floats before"))
+        }
+        None => Ok(()),
     }
 }
 

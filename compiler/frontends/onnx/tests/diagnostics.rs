@@ -92,6 +92,18 @@ fn shapes_that_are_not_known() {
 }
 
 #[test]
+fn narrow_integers_that_may_wrap() {
+    let mut bytes = value("bytes", &["2"]);
+    if let Some(tensor) = bytes.r#type.as_mut().and_then(|t| t.tensor_type.as_mut()) {
+        tensor.elem_type = 2;
+    }
+    let sum = model(13, &[bytes.clone()], &[], &[node("Add", &["bytes", "bytes"], &["y"], &[])], &["y"]);
+    insta::assert_snapshot!(refused(&sum));
+    let nodes = [node("Cast", &["bytes"], &["real"], &[int("to", 1)]), node("Add", &["real", "real"], &["y"], &[])];
+    assert!(import(model(13, &[bytes], &[], &nodes, &["y"]).encode_to_vec(), &options()).is_ok());
+}
+
+#[test]
 fn options_that_name_nothing() {
     let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     let options = Options {

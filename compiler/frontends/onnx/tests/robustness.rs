@@ -180,6 +180,39 @@ fn small_files_that_ask_for_much() {
     counted.iter_mut().for_each(|t| t.dims.clear());
     let range = [node("Range", &["a", "b", "one"], &["c"], &[]), node("Gather", &["x", "c"], &["y"], &[])];
     assert!(!try_import(&model(17, &x, &counted, &range, &["y"]).encode_to_vec()));
+    // The input is as large as tensors may be: what makes a list of its elements must not begin.
+    let long = [value("x", &["1024", "1073741824"])];
+    let weights = [
+        indices("zero", &[-1]),
+        indices("first", &[i64::MIN]),
+        indices("one", &[1]),
+        indices("back", &[-1]),
+        indices("many", &[1 << 30]),
+        indices("lengths", &[1; 1024]),
+        tensor("hot", &[2], &[0.0, 1.0]),
+    ];
+    let wide = |op: &str, inputs: &[&str], attrs: &[AttributeProto]| {
+        let nodes = [node(op, inputs, &["y", "mask"], attrs), node("Identity", &["mask"], &["z"], &[])];
+        let outputs: &[&str] = if op == "Dropout" { &["y", "z"] } else { &["y"] };
+        model(17, &long, &weights, &nodes, outputs)
+    };
+    for (op, inputs, attrs) in [
+        ("Slice", vec!["x", "zero", "first", "one", "back"], vec![]),
+        ("Trilu", vec!["x"], vec![]),
+        ("TopK", vec!["x", "many"], vec![int("axis", 1)]),
+        ("Dropout", vec!["x"], vec![]),
+        ("ReverseSequence", vec!["x", "lengths"], vec![int("time_axis", 1), int("batch_axis", 0)]),
+        ("ArgMax", vec!["x"], vec![int("axis", 1), int("select_last_index", 1)]),
+        ("Hardmax", vec!["x"], vec![int("axis", 1)]),
+        ("EyeLike", vec!["x"], vec![]),
+        ("CumSum", vec!["x", "one"], vec![]),
+        ("Einsum", vec!["x", "x"], vec![text("equation", "ij,kj->ik"), int("unknown", 1)]),
+        ("Pad", vec!["x", "lengths"], vec![text("mode", "edge")]),
+        ("ScatterND", vec!["x", "lengths", "hot"], vec![]),
+        ("Resize", vec!["x", "", "", "many"], vec![]),
+    ] {
+        assert!(!try_import(&wide(op, &inputs, &attrs).encode_to_vec()), "{op}");
+    }
     // Each node doubles the one before.
     let mut nodes = vec![node("Concat", &["x", "x"], &["c0"], &[int("axis", 0)])];
     for i in 1..60 {

@@ -202,6 +202,20 @@ fn parts_by_constant_indices() {
 }
 
 #[test]
+fn elements_put_to_constant_places() {
+    let updates = || [indices("i", &[2, 0]), tensor("u", &[2], &[9.0, 8.0])];
+    for op in ["Scatter", "ScatterElements"] {
+        let op = node(op, &["x", "i", "u"], &["y"], &[]);
+        close(&answer(10, op, ramp(&[3]), &updates()), &arr1(&[8.0, 2.0, 9.0]).into_dyn());
+    }
+    let compress = node("Compress", &["x", "c"], &["y"], &[]);
+    close(&answer(11, compress, ramp(&[2, 2]), &[indices("c", &[0, 1, 1])]), &arr1(&[2.0, 3.0]).into_dyn());
+    let reverse = node("ReverseSequence", &["x", "n"], &["y"], &[int("time_axis", 1), int("batch_axis", 0)]);
+    let y = answer(11, reverse, ramp(&[2, 3]), &[indices("n", &[2, 3])]);
+    close(&y, &array(&[2, 3], &[2.0, 1.0, 3.0, 6.0, 5.0, 4.0]));
+}
+
+#[test]
 fn dividing_by_a_public_zero_is_refused() {
     let op = node("Div", &["x", "zero"], &["y"], &[]);
     let model = model(13, &[value("x", &["2"])], &[tensor("zero", &[], &[0.0])], &[op], &["y"]);

@@ -4,12 +4,18 @@ use crate::{Node, Result};
 use treville_ir::{ValueId, attrs};
 
 /// `x` where it is positive, `slope * x` elsewhere.
+///
+/// # Source
+/// ONNX LeakyRelu-16, TensorFlow LeakyRelu.
 pub fn leaky_relu(node: &mut Node<'_, '_>, x: ValueId, slope: f64) -> Result<ValueId> {
     let slope = node.number(slope)?;
     prelu(node, x, slope)
 }
 
 /// `x` where it is positive, `slope * x` elsewhere; the slopes may be secret.
+///
+/// # Source
+/// ONNX PRelu-16.
 pub fn prelu(node: &mut Node<'_, '_>, x: ValueId, slope: ValueId) -> Result<ValueId> {
     let (positive, negative) = halves(node, x)?;
     let scaled = node.emit("mul", &[negative, slope], attrs! {})?;
@@ -17,11 +23,17 @@ pub fn prelu(node: &mut Node<'_, '_>, x: ValueId, slope: ValueId) -> Result<Valu
 }
 
 /// `x` where it is positive, `alpha * (e^x - 1)` elsewhere.
+///
+/// # Source
+/// ONNX Elu-22, TensorFlow Elu.
 pub fn elu(node: &mut Node<'_, '_>, x: ValueId, alpha: f64) -> Result<ValueId> {
     selu(node, x, alpha, 1.0)
 }
 
 /// `gamma * x` where it is positive, `gamma * alpha * (e^x - 1)` elsewhere.
+///
+/// # Source
+/// ONNX Selu-22, TensorFlow Selu.
 pub fn selu(node: &mut Node<'_, '_>, x: ValueId, alpha: f64, gamma: f64) -> Result<ValueId> {
     let (positive, negative) = halves(node, x)?;
     let one = node.number(1.0)?;
@@ -33,6 +45,9 @@ pub fn selu(node: &mut Node<'_, '_>, x: ValueId, alpha: f64, gamma: f64) -> Resu
 }
 
 /// `alpha * x + beta`, held between 0 and 1.
+///
+/// # Source
+/// ONNX HardSigmoid-22.
 pub fn hard_sigmoid(node: &mut Node<'_, '_>, x: ValueId, alpha: f64, beta: f64) -> Result<ValueId> {
     let scaled = scale(node, x, alpha)?;
     let beta = node.number(beta)?;
@@ -41,12 +56,18 @@ pub fn hard_sigmoid(node: &mut Node<'_, '_>, x: ValueId, alpha: f64, beta: f64) 
 }
 
 /// `x * hard_sigmoid(x)` with 1/6 and 1/2.
+///
+/// # Source
+/// ONNX HardSwish-22.
 pub fn hard_swish(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
     let gate = hard_sigmoid(node, x, 1.0 / 6.0, 0.5)?;
     node.emit("mul", &[x, gate], attrs! {})
 }
 
 /// `x` where it is greater than `alpha`, 0 elsewhere.
+///
+/// # Source
+/// ONNX ThresholdedRelu-22.
 pub fn thresholded_relu(node: &mut Node<'_, '_>, x: ValueId, alpha: f64) -> Result<ValueId> {
     let [threshold, zero] = [node.number(alpha)?, node.number(0.0)?];
     let above = node.emit("greater", &[x, threshold], attrs! {})?;
@@ -54,6 +75,9 @@ pub fn thresholded_relu(node: &mut Node<'_, '_>, x: ValueId, alpha: f64) -> Resu
 }
 
 /// The logarithm of the softmax along an axis.
+///
+/// # Source
+/// ONNX LogSoftmax-13, TensorFlow LogSoftmax.
 pub fn log_softmax(node: &mut Node<'_, '_>, x: ValueId, axis: usize) -> Result<ValueId> {
     let over = || attrs! { axes: [axis as i64], keepdims: true };
     let max = node.emit("reduce_max", &[x], over())?;

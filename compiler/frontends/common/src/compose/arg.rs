@@ -45,6 +45,8 @@ pub fn top_k(node: &mut Node<'_, '_>, x: ValueId, axis: usize, k: usize, largest
     if axis >= dims.len() || k == 0 || k > dims[axis] {
         return Err(node.invalid(format!("there are no {k} greatest elements along dimension {axis} of {dims:?}")));
     }
+    // Each round is some operations of the program.
+    node.reserve(k.saturating_mul(1 << 10).saturating_add(dims[axis]))?;
     let over = Axes { axes: vec![axis], keepdims: true };
     let mut rest = if largest { x } else { node.emit("neg", &[x], attrs! {})? };
     let least = min(node, rest, &over)?;

@@ -13,6 +13,7 @@ pub fn cum_sum(node: &mut Node<'_, '_>, x: ValueId, axis: usize, exclusive: bool
         let help = format!("at most {MAX_TRIANGLE} are supported");
         return Err(node.unsupported(format!("it sums along {n} elements"), help));
     }
+    node.reserve(n * n)?;
     let counts = |element: usize, sum: usize| {
         let (first, last) = if reverse { (sum, element) } else { (element, sum) };
         first < last || first == last && !exclusive

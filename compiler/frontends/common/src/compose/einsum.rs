@@ -107,6 +107,7 @@ fn diagonals(node: &mut Node<'_, '_>, term: &Term) -> Result<Term> {
         let rest = others.iter().map(|&i| dims[i] as i64);
         let shape: Vec<i64> = std::iter::once((size * size) as i64).chain(rest).collect();
         let flat = node.emit("reshape", &[turned], attrs! { shape: shape })?;
+        node.reserve(size)?;
         let indices: Vec<i64> = (0..size).map(|i| (i * (size + 1)) as i64).collect();
         term.value = take(node, flat, 0, indices)?;
         term.names = std::iter::once(term.names[first]).chain(others.iter().map(|&i| term.names[i])).collect();

@@ -5,6 +5,9 @@ use treville_hlil::Scalar;
 use treville_ir::{ValueId, attrs};
 
 /// The smaller of two values.
+///
+/// # Source
+/// ONNX Min-13, TensorFlow Minimum.
 pub fn min(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     let [a, b] = [neg(node, a)?, neg(node, b)?];
     let max = node.emit("max", &[a, b], attrs! {})?;
@@ -12,12 +15,18 @@ pub fn min(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
 }
 
 /// The value without its sign.
+///
+/// # Source
+/// ONNX Abs-13, TensorFlow Abs.
 pub fn abs(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
     let negated = neg(node, x)?;
     node.emit("max", &[x, negated], attrs! {})
 }
 
 /// 1 for positive values, -1 for negative ones, 0 for 0.
+///
+/// # Source
+/// ONNX Sign-13, TensorFlow Sign.
 pub fn sign(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
     let zero = constant_like(node, x, 0)?;
     let positive = node.emit("greater", &[x, zero], attrs! {})?;
@@ -30,11 +39,17 @@ pub fn sign(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
 }
 
 /// The value times itself.
+///
+/// # Source
+/// TensorFlow Square.
 pub fn square(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
     node.emit("mul", &[x, x], attrs! {})
 }
 
 /// The value to the power of a number. Other exponents than whole numbers and halves are for positive values only.
+///
+/// # Source
+/// ONNX Pow-15, TensorFlow Pow.
 pub fn pow(node: &mut Node<'_, '_>, x: ValueId, exponent: f64) -> Result<ValueId> {
     let apply = |node: &mut Node<'_, '_>, function: &str, parameter: f64| {
         node.emit("apply", &[x], attrs! { function: function, parameter: parameter })
@@ -82,6 +97,9 @@ fn whole_power(node: &mut Node<'_, '_>, x: ValueId, exponent: u32) -> Result<Val
 }
 
 /// The smallest whole number that is not less.
+///
+/// # Source
+/// ONNX Ceil-13, TensorFlow Ceil.
 pub fn ceil(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
     let negated = neg(node, x)?;
     let floor = node.emit("floor", &[negated], attrs! {})?;
@@ -89,17 +107,26 @@ pub fn ceil(node: &mut Node<'_, '_>, x: ValueId) -> Result<ValueId> {
 }
 
 /// 1 where a truth value is 0.
+///
+/// # Source
+/// ONNX Not-1, TensorFlow LogicalNot.
 pub fn not(node: &mut Node<'_, '_>, condition: ValueId) -> Result<ValueId> {
     let one = node.integer(1)?;
     node.emit("sub", &[one, condition], attrs! {})
 }
 
 /// 1 where both truth values are 1.
+///
+/// # Source
+/// ONNX And-7, TensorFlow LogicalAnd.
 pub fn and(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     node.emit("mul", &[a, b], attrs! {})
 }
 
 /// 1 where a truth value is 1.
+///
+/// # Source
+/// ONNX Or-7, TensorFlow LogicalOr.
 pub fn or(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     let both = and(node, a, b)?;
     let sum = node.emit("add", &[a, b], attrs! {})?;
@@ -107,28 +134,43 @@ pub fn or(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
 }
 
 /// 1 where the values differ.
+///
+/// # Source
+/// TensorFlow NotEqual; ONNX Xor-7 on truth values.
 pub fn not_equal(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     let equal = node.emit("equal", &[a, b], attrs! {})?;
     not(node, equal)
 }
 
 /// 1 where a is less than b.
+///
+/// # Source
+/// ONNX Less-13, TensorFlow Less.
 pub fn less(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     node.emit("greater", &[b, a], attrs! {})
 }
 
 /// 1 where a is not less than b.
+///
+/// # Source
+/// ONNX GreaterOrEqual-16, TensorFlow GreaterEqual.
 pub fn greater_or_equal(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     let less = less(node, a, b)?;
     not(node, less)
 }
 
 /// 1 where a is not greater than b.
+///
+/// # Source
+/// ONNX LessOrEqual-16, TensorFlow LessEqual.
 pub fn less_or_equal(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     greater_or_equal(node, b, a)
 }
 
 /// The quotient, rounded down.
+///
+/// # Source
+/// TensorFlow FloorDiv.
 pub fn floor_div(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     match node.ty(a).elem.scalar {
         Scalar::F32 => {
@@ -144,6 +186,9 @@ pub fn floor_div(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<Valu
 }
 
 /// What remains of a when as many b as fit are taken off; it has the sign of b.
+///
+/// # Source
+/// ONNX Mod-13 with fmod = 0, TensorFlow FloorMod.
 pub fn floor_mod(node: &mut Node<'_, '_>, a: ValueId, b: ValueId) -> Result<ValueId> {
     let quotient = match node.ty(a).elem.scalar {
         Scalar::F32 => floor_div(node, a, b)?,

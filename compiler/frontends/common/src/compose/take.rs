@@ -4,6 +4,9 @@ use crate::{Node, Result};
 use treville_ir::{ValueId, attrs};
 
 /// The elements at these indices along a dimension, as they are where that changes nothing.
+///
+/// # Source
+/// ONNX Gather-13 with a vector of indices.
 pub fn take(node: &mut Node<'_, '_>, x: ValueId, axis: usize, indices: Vec<i64>) -> Result<ValueId> {
     let size = node.dims(x).get(axis).copied().unwrap_or(0);
     if indices.len() == size && indices.iter().zip(0..).all(|(&index, i)| index == i) {
@@ -13,23 +16,33 @@ pub fn take(node: &mut Node<'_, '_>, x: ValueId, axis: usize, indices: Vec<i64>)
 }
 
 /// The elements along a dimension from the last to the first.
+///
+/// # Source
+/// TensorFlow ReverseV2 along one axis.
 pub fn reverse(node: &mut Node<'_, '_>, x: ValueId, axis: usize) -> Result<ValueId> {
     let size = node.dims(x).get(axis).copied().unwrap_or(0) as i64;
+    node.reserve(size as usize)?;
     take(node, x, axis, (0..size).rev().collect())
 }
 
 /// The tensor side by side with itself, so many times along each dimension.
+///
+/// # Source
+/// ONNX Tile-13, TensorFlow Tile.
 pub fn tile(node: &mut Node<'_, '_>, x: ValueId, times: &[usize]) -> Result<ValueId> {
     let dims = node.dims(x);
     let mut tiled = x;
     for (axis, (&size, &times)) in dims.iter().zip(times).enumerate() {
-        check_size(node, size.checked_mul(times))?;
+        node.reserve(size.saturating_mul(times))?;
         tiled = take(node, tiled, axis, (0..times).flat_map(|_| 0..size as i64).collect())?;
     }
     Ok(tiled)
 }
 
 /// The tensor repeated along its dimensions of 1 and along new ones before, to have this shape.
+///
+/// # Source
+/// ONNX Expand-13, TensorFlow BroadcastTo.
 pub fn expand(node: &mut Node<'_, '_>, x: ValueId, shape: &[usize]) -> Result<ValueId> {
     let dims = node.dims(x);
     let Some(n_new) = shape.len().checked_sub(dims.len()) else {
@@ -42,7 +55,7 @@ pub fn expand(node: &mut Node<'_, '_>, x: ValueId, shape: &[usize]) -> Result<Va
     let mut expanded = reshape(node, x, &padded)?;
     for (axis, (&size, &wanted)) in padded.iter().zip(shape).enumerate() {
         if size != wanted {
-            check_size(node, Some(wanted))?;
+            node.reserve(wanted)?;
             expanded = take(node, expanded, axis, vec![0; wanted])?;
         }
     }
@@ -63,11 +76,14 @@ pub enum Border {
 }
 
 /// The tensor with so many elements before and after each dimension, which the border gives.
+///
+/// # Source
+/// ONNX Pad-21 in modes reflect, edge and wrap, TensorFlow MirrorPad.
 pub fn extend(node: &mut Node<'_, '_>, x: ValueId, pads: &[(usize, usize)], border: Border) -> Result<ValueId> {
     let dims = node.dims(x);
     let mut extended = x;
     for (axis, (&size, &(before, after))) in dims.iter().zip(pads).enumerate() {
-        check_size(node, before.checked_add(after).and_then(|n| n.checked_add(size)))?;
+        node.reserve(before.saturating_add(after).saturating_add(size))?;
         let indices = (-(before as i64)..(size + after) as i64).map(|i| border.index(i, size as i64)).collect();
         extended = take(node, extended, axis, indices)?;
     }
@@ -98,19 +114,6 @@ pub fn reshape(node: &mut Node<'_, '_>, x: ValueId, dims: &[usize]) -> Result<Va
     let shape: Vec<i64> = dims.iter().map(|&d| d as i64).collect();
     node.emit("reshape", &[x], attrs! { shape: shape })
 }
-
-/// Indices stand in the program, so a file must not ask for any number of them.
-fn check_size(node: &Node<'_, '_>, size: Option<usize>) -> Result<()> {
-    match size {
-        Some(size) if size <= MAX_INDICES => Ok(()),
-        _ => {
-            Err(node
-                .unsupported("it makes a dimension too large", "at most 2^24 elements along a dimension are supported"))
-        }
-    }
-}
-
-const MAX_INDICES: usize = 1 << 24;
 
 #[cfg(test)]
 mod tests {

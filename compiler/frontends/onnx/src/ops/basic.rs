@@ -49,7 +49,9 @@ pub(super) fn dropout(node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
     if node.wants(1)
         && let Some(bool) = DType::BOOL.number()
     {
-        let ones = ArrayD::from_elem(node.shape(0)?, 1);
+        let shape = node.shape(0)?;
+        node.reserve(shape.iter().fold(1, |n, &d| n.saturating_mul(d)))?;
+        let ones = ArrayD::from_elem(shape, 1);
         outputs.push(node.public_output(1, bool, Tensor::I64(ones))?);
     }
     Ok(outputs)

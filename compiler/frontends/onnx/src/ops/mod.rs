@@ -3,9 +3,11 @@
 mod activation;
 mod array;
 mod basic;
+mod cast;
 mod conv;
 mod elementwise;
-mod extras;
+mod made;
+mod masks;
 mod ml;
 mod norm;
 mod pad;
@@ -77,13 +79,14 @@ static OPS: &[OpImporter] = &[
         "consumed_inputs epsilon is_test momentum spatial training_mode",
         norm::batch_normalization,
     ),
-    one("Cast", "to saturate", array::cast),
-    one("CastLike", "saturate", array::cast_like),
+    one("Cast", "to saturate", cast::cast),
+    one("CastLike", "saturate", cast::cast_like),
     one("Ceil", "", elementwise::ceil),
     one("Celu", "alpha", activation::celu),
     one("Clip", "min max", elementwise::clip),
+    one("Compress", "axis", slice::compress),
     one("Concat", "axis", array::concat),
-    one("ConstantOfShape", "value", array::constant_of_shape),
+    one("ConstantOfShape", "value", made::constant_of_shape),
     one("Conv", "auto_pad dilations group kernel_shape pads strides", conv::conv),
     one(
         "ConvTranspose",
@@ -92,17 +95,17 @@ static OPS: &[OpImporter] = &[
     ),
     one("Cos", "", |n| elementwise::apply(n, "cos")),
     one("Cosh", "", |n| elementwise::apply(n, "cosh")),
-    one("CumSum", "exclusive reverse", extras::cum_sum),
+    one("CumSum", "exclusive reverse", product::cum_sum),
     one("DepthToSpace", "blocksize mode", array::depth_to_space),
     one("Div", "", elementwise::div),
     many("Dropout", "ratio seed", basic::dropout),
-    one("Einsum", "equation", extras::einsum),
+    one("Einsum", "equation", product::einsum),
     one("Elu", "alpha", activation::elu),
     one("Equal", "", |n| elementwise::binary(n, "equal")),
     one("Erf", "", |n| elementwise::apply(n, "erf")),
     one("Exp", "", |n| elementwise::apply(n, "exp")),
     one("Expand", "", array::expand),
-    one("EyeLike", "dtype k", scatter::eye_like),
+    one("EyeLike", "dtype k", made::eye_like),
     one("Flatten", "axis", array::flatten),
     one("Floor", "", elementwise::floor),
     one("Gather", "axis", slice::gather),
@@ -118,7 +121,7 @@ static OPS: &[OpImporter] = &[
     one("GroupNormalization", "epsilon num_groups stash_type", norm::group_normalization),
     one("HardSigmoid", "alpha beta", activation::hard_sigmoid),
     one("HardSwish", "", activation::hard_swish),
-    one("Hardmax", "axis", scatter::hardmax),
+    one("Hardmax", "axis", masks::hardmax),
     one("Identity", "", basic::identity),
     many("If", "else_branch then_branch", basic::branch),
     one("InstanceNormalization", "epsilon", norm::instance_normalization),
@@ -142,12 +145,12 @@ static OPS: &[OpImporter] = &[
     one("Mul", "", |n| elementwise::binary(n, "mul")),
     one("Neg", "", |n| elementwise::unary(n, "neg")),
     one("Not", "", elementwise::not),
-    one("OneHot", "axis", extras::one_hot),
+    one("OneHot", "axis", masks::one_hot),
     one("Or", "", elementwise::or),
     one("PRelu", "", activation::prelu),
     one("Pad", "mode pads value", pad::pad),
     one("Pow", "", elementwise::pow),
-    one("Range", "", array::range),
+    one("Range", "", made::range),
     one("Reciprocal", "", |n| elementwise::apply(n, "reciprocal")),
     one("ReduceL1", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::l1)),
     one("ReduceL2", "axes keepdims noop_with_empty_axes", |n| reduce::reduce(n, compose::l2)),
@@ -168,16 +171,17 @@ static OPS: &[OpImporter] = &[
     ),
     one("ReverseSequence", "batch_axis time_axis", scatter::reverse_sequence),
     one("Round", "", elementwise::round),
+    one("Scatter", "axis", scatter::scatter_elements),
     one("ScatterElements", "axis reduction", scatter::scatter_elements),
     one("ScatterND", "reduction", scatter::scatter_nd),
     one("Selu", "alpha gamma", activation::selu),
-    one("Shape", "start end", array::shape),
+    one("Shape", "start end", made::shape),
     one("Shrink", "bias lambd", activation::shrink),
     one("Sigmoid", "", |n| elementwise::apply(n, "sigmoid")),
     one("Sign", "", elementwise::sign),
     one("Sin", "", |n| elementwise::apply(n, "sin")),
     one("Sinh", "", |n| elementwise::apply(n, "sinh")),
-    one("Size", "", array::size),
+    one("Size", "", made::size),
     one("Slice", "axes ends starts", slice::slice),
     one("Softmax", "axis", activation::softmax),
     one("Softplus", "", |n| elementwise::apply(n, "softplus")),
@@ -194,7 +198,7 @@ static OPS: &[OpImporter] = &[
     one("Tile", "", array::tile),
     many("TopK", "axis k largest sorted", reduce::top_k),
     one("Transpose", "perm", array::transpose),
-    one("Trilu", "upper", extras::trilu),
+    one("Trilu", "upper", masks::trilu),
     one("Unsqueeze", "axes", array::unsqueeze),
     one("Upsample", "height_scale mode scales width_scale", resize::upsample),
     one("Where", "", elementwise::select),
@@ -213,6 +217,25 @@ static OPS: &[OpImporter] = &[
 /// Whether the op, which we do not support, has the shape of its first input, so that the nodes behind it can be checked.
 pub(crate) fn keeps_shape(op: &str) -> bool {
     matches!(op, "BitwiseNot" | "Bernoulli" | "IsInf" | "IsNaN" | "QuantizeLinear" | "DequantizeLinear")
+}
+
+/// Whether the op makes integers beyond those that it reads.
+pub(crate) fn may_wrap(op: &str) -> bool {
+    matches!(
+        op,
+        "Abs"
+            | "Add"
+            | "CumSum"
+            | "Mul"
+            | "Neg"
+            | "Pow"
+            | "ReduceL1"
+            | "ReduceProd"
+            | "ReduceSum"
+            | "ReduceSumSquare"
+            | "Sub"
+            | "Sum"
+    )
 }
 
 /// Why an op that is not in the table is not supported, and what to do instead.

@@ -51,6 +51,7 @@ pub(super) fn group_normalization(node: &mut Node<'_, '_>) -> Result<Val> {
     let channels = node.dims(x).get(1).copied().unwrap_or(0);
     if node.opset() < 21 && groups > 0 {
         // A group's number is its channels' number.
+        node.reserve(channels)?;
         let of_channel: Vec<i64> = (0..channels).map(|c| (c / (channels / groups).max(1)) as i64).collect();
         for value in [&mut scale, &mut bias] {
             *value = node.emit("gather", &[*value], attrs! { axis: 0_i64, indices: of_channel.clone() })?;

@@ -1,8 +1,9 @@
-//! Products of matrices.
+//! Products of matrices, and sums that are such.
 
 use crate::node::Node;
 use treville_frontend_common::compose::activation::scale;
-use treville_frontend_common::compose::take;
+use treville_frontend_common::compose::cum_sum::cum_sum as running_sums;
+use treville_frontend_common::compose::{einsum as sums, take};
 use treville_frontend_common::{Result, Val};
 use treville_ir::attrs;
 
@@ -57,4 +58,20 @@ pub(super) fn gemm(node: &mut Node<'_, '_>) -> Result<Val> {
         return Err(node.invalid("its input 2 does not broadcast to the product"));
     }
     Ok(Val::Data(sum))
+}
+
+/// `Einsum`.
+pub(super) fn einsum(node: &mut Node<'_, '_>) -> Result<Val> {
+    let operands = node.all(0)?;
+    let equation = node.text("equation", "")?;
+    sums::einsum(node, &operands, equation).map(Val::Data)
+}
+
+/// `CumSum`.
+pub(super) fn cum_sum(node: &mut Node<'_, '_>) -> Result<Val> {
+    node.expect(2, 2)?;
+    let x = node.data(0)?;
+    let axis = node.axis(node.one_int(1, "axis")?, node.dims(x).len())?;
+    let (exclusive, reverse) = (node.flag("exclusive", false)?, node.flag("reverse", false)?);
+    running_sums(node, x, axis, exclusive, reverse).map(Val::Data)
 }

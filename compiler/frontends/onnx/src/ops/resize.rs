@@ -55,6 +55,7 @@ pub(super) fn resize(node: &mut Node<'_, '_>) -> Result<Val> {
         if s.out == size && s.scale == 1.0 && mode != "tf_crop_and_resize" {
             continue;
         }
+        node.reserve(s.out.saturating_add(size).saturating_mul(4))?;
         let places: Vec<f64> = (0..s.out).map(|o| coordinates.of(o, s.out, size, s.scale)).collect();
         let is_outside = |place: f64| mode == "tf_crop_and_resize" && (place < 0.0 || place > size as f64 - 1.0);
         let taps: Vec<_> = places
@@ -84,6 +85,7 @@ pub(super) fn upsample(node: &mut Node<'_, '_>) -> Result<Val> {
     let axes: Vec<usize> = (0..dims.len()).collect();
     let filter = filter(node, true)?;
     for s in by_scales(node, &dims, &axes, &scales)? {
+        node.reserve(s.out.saturating_add(dims[s.axis]).saturating_mul(4))?;
         let place = |o| Coordinates::Asymmetric.of(o, s.out, dims[s.axis], s.scale);
         let taps: Vec<_> = (0..s.out).map(|o| filter.taps(place(o), s.scale, dims[s.axis], false)).collect();
         y = resample(node, y, s.axis, &taps)?;

@@ -91,6 +91,7 @@ pub(super) fn cut(node: &mut Node<'_, '_>, mut x: ValueId, ranges: &[Range]) -> 
         x = node.emit("slice", &[x], attrs! { starts: starts, ends: ends, steps: steps })?;
     }
     for (axis, range) in ranges.iter().enumerate().filter(|(_, r)| r.step < 0) {
+        node.reserve(range.len)?;
         x = take::take(node, x, axis, (0..range.len as i64).map(|i| range.start + i * range.step).collect())?;
     }
     Ok(x)
@@ -177,6 +178,26 @@ pub(super) fn gather(node: &mut Node<'_, '_>) -> Result<Val> {
     if node.dims(y) == joined { Ok(Val::Data(y)) } else { take::reshape(node, y, &joined).map(Val::Data) }
 }
 
+/// `Compress`: the parts along an axis where a constant condition holds, or of all elements in a row.
+pub(super) fn compress(node: &mut Node<'_, '_>) -> Result<Val> {
+    node.expect(2, 2)?;
+    let condition = node.ints(1, "condition")?;
+    let mut x = node.data(0)?;
+    let dims = node.dims(x);
+    let axis = match node.attr("axis") {
+        Some(_) => node.axis(node.required_int("axis")?, dims.len())?,
+        None => {
+            x = take::reshape(node, x, &[dims.iter().product()])?;
+            0
+        }
+    };
+    let chosen: Vec<i64> = (0..).zip(&condition).filter(|(_, holds)| **holds != 0).map(|(i, _)| i).collect();
+    if chosen.is_empty() {
+        return Err(node.unsupported("its result is empty", "empty tensors are not supported"));
+    }
+    take::take(node, x, axis, chosen).map(Val::Data)
+}
+
 /// `GatherElements`: an element of input 0 for each index.
 pub(super) fn gather_elements(node: &mut Node<'_, '_>) -> Result<Val> {
     node.expect(2, 2)?;
@@ -214,23 +235,20 @@ pub(super) fn gather_nd(node: &mut Node<'_, '_>) -> Result<Val> {
 }
 
 /// The places in input 0, row after row, of the parts that indices of several dimensions name; and the shape of them all.
-pub(super) fn flat_nd(node: &Node<'_, '_>, batch: usize) -> Result<(Vec<i64>, Vec<usize>)> {
+pub(super) fn flat_nd(node: &mut Node<'_, '_>, batch: usize) -> Result<(Vec<i64>, Vec<usize>)> {
     let dims = node.shape(0)?;
     let (indices, shape) = indices(node)?;
-    let misfit = || node.invalid(format!("indices of shape {shape:?} do not fit {dims:?}"));
     let Some((&depth, outer)) = shape.split_last() else { return Err(node.invalid("its indices are a scalar")) };
     if depth == 0
         || batch > outer.len()
         || depth > dims.len() - batch.min(dims.len())
         || outer[..batch] != dims[..batch]
     {
-        return Err(misfit());
+        return Err(node.invalid(format!("indices of shape {shape:?} do not fit {dims:?}")));
     }
     let strides = strides(&dims);
     let inner: usize = dims[batch + depth..].iter().product();
-    if inner.checked_mul(indices.len()).is_none_or(|n| n > MAX_PLACES) {
-        return Err(node.unsupported("it names too many elements", "at most 2^24 elements are supported"));
-    }
+    node.reserve(inner.saturating_mul(indices.len()))?;
     let per_batch = outer[batch..].iter().product::<usize>().max(1);
     let mut flat = Vec::new();
     for (i, index) in indices.chunks(depth).enumerate() {
@@ -242,9 +260,6 @@ pub(super) fn flat_nd(node: &Node<'_, '_>, batch: usize) -> Result<(Vec<i64>, Ve
     }
     Ok((flat, [outer, &dims[batch + depth..]].concat()))
 }
-
-/// Places stand in the program, so a file must not ask for any number of them.
-const MAX_PLACES: usize = 1 << 24;
 
 /// How far apart neighbours along each dimension stand.
 fn strides(dims: &[usize]) -> Vec<i64> {

@@ -35,6 +35,7 @@ pub(super) fn strided_slice(node: &mut Node<'_, '_>) -> Result<Val> {
     }
     let mut x = node.data(0)?;
     for (axis, range) in taken.iter().enumerate().filter(|(_, range)| range.step < 0) {
+        node.reserve(range.len)?;
         x = take(node, x, axis, (0..range.len as i64).map(|i| range.begin + i * range.step).collect())?;
     }
     let kept = |size: i64| Range { begin: 0, len: size as usize, step: 1, shrink: false };

@@ -1,52 +1,11 @@
-//! Operators that are products with constants: sums by named indices, running sums, triangles, one-hot vectors.
+//! Ones at some places, zeros elsewhere; and what they choose.
 
 use crate::node::Node;
-use treville_frontend_common::compose::einsum::einsum as compose_einsum;
+use crate::ops::activation::over_axis;
 use treville_frontend_common::compose::take;
 use treville_frontend_common::{Result, Val};
 use treville_hlil::Scalar;
-use treville_ir::attrs;
-
-/// `Einsum`.
-pub(super) fn einsum(node: &mut Node<'_, '_>) -> Result<Val> {
-    let operands = node.all(0)?;
-    let equation = node.text("equation", "")?;
-    compose_einsum(node, &operands, equation).map(Val::Data)
-}
-
-/// `CumSum`: the product with a triangle of ones.
-pub(super) fn cum_sum(node: &mut Node<'_, '_>) -> Result<Val> {
-    node.expect(2, 2)?;
-    let x = node.data(0)?;
-    let mut dims = node.dims(x);
-    let axis = node.axis(node.one_int(1, "axis")?, dims.len())?;
-    let (exclusive, reverse) = (node.flag("exclusive", false)?, node.flag("reverse", false)?);
-    let n = dims[axis];
-    if n > MAX_TRIANGLE {
-        return Err(
-            node.unsupported(format!("it sums along {n} elements"), format!("at most {MAX_TRIANGLE} are supported"))
-        );
-    }
-    // Whether element i counts for sum j.
-    let counts = |i: usize, j: usize| if exclusive { i < j } else { i <= j };
-    let triangle: Vec<f64> = (0..n * n)
-        .map(|k| (k / n, k % n))
-        .map(|(i, j)| f64::from(u8::from(if reverse { counts(j, i) } else { counts(i, j) })))
-        .collect();
-    let triangle = node.emit("constant", &[], attrs! { shape: vec![n as i64, n as i64], values: triangle })?;
-    let mut perm: Vec<i64> = (0..dims.len() as i64).collect();
-    perm.swap(axis, dims.len() - 1);
-    let turned = node.emit("transpose", &[x], attrs! { perm: perm.clone() })?;
-    let last = dims.len() - 1;
-    dims.swap(axis, last);
-    let lanes = take::reshape(node, turned, &[dims.iter().product::<usize>() / n, n])?;
-    let sums = node.emit("matmul", &[lanes, triangle], attrs! {})?;
-    let sums = take::reshape(node, sums, &dims)?;
-    Ok(Val::Data(node.emit("transpose", &[sums], attrs! { perm: perm })?))
-}
-
-/// So many elements along a dimension make a triangle of 16 MB.
-const MAX_TRIANGLE: usize = 2048;
+use treville_ir::{ValueId, attrs};
 
 /// `Trilu`: one triangle of each matrix, zeros elsewhere.
 pub(super) fn trilu(node: &mut Node<'_, '_>) -> Result<Val> {
@@ -56,6 +15,7 @@ pub(super) fn trilu(node: &mut Node<'_, '_>) -> Result<Val> {
     let &[.., rows, columns] = dims.as_slice() else { return Err(node.invalid("its input is no matrix")) };
     let k = if node.has(1) { node.one_int(1, "k")? } else { 0 };
     let upper = node.flag("upper", true)?;
+    node.reserve(rows.saturating_mul(columns))?;
     let is_kept = |i: usize, j: usize| {
         let above = (j as i64).saturating_sub(i as i64);
         if upper { above >= k } else { above <= k }
@@ -84,6 +44,7 @@ pub(super) fn one_hot(node: &mut Node<'_, '_>) -> Result<Val> {
     if !(1..=1 << 20).contains(&depth) {
         return Err(node.invalid(format!("its depth is {depth}")));
     }
+    node.reserve(depth as usize)?;
     let dims = node.dims(indices);
     let axis = node.axis(node.int("axis", -1)?, dims.len() + 1)?;
     let mut shape = dims.clone();
@@ -105,4 +66,21 @@ pub(super) fn one_hot(node: &mut Node<'_, '_>) -> Result<Val> {
     let off = take::take(node, values, 0, vec![0])?;
     let on = take::take(node, values, 0, vec![1])?;
     Ok(Val::Data(node.emit("select", &[is_hot, on, off], attrs! {})?))
+}
+
+/// `Hardmax`: 1 where the first greatest element along an axis stands, 0 elsewhere.
+pub(super) fn hardmax(node: &mut Node<'_, '_>) -> Result<Val> {
+    over_axis(node, one_at_greatest)
+}
+
+fn one_at_greatest(node: &mut Node<'_, '_>, x: ValueId, axis: usize) -> Result<ValueId> {
+    let dims = node.dims(x);
+    node.reserve(dims[axis])?;
+    let best = node.emit("arg_max", &[x], attrs! { axis: axis as i64, keepdims: true })?;
+    let mut shape = vec![1i64; dims.len() - axis];
+    shape[0] = dims[axis] as i64;
+    let places: Vec<i64> = (0..dims[axis] as i64).collect();
+    let places = node.emit("constant", &[], attrs! { shape: shape, values: places })?;
+    let here = node.emit("equal", &[best, places], attrs! {})?;
+    node.emit("cast", &[here], attrs! { to: "f32" })
 }
