@@ -33,7 +33,8 @@ fn is_taken(name: &str) -> bool {
     const TAKEN: &str = " abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl in \
         let loop macro match mod move mut override priv pub ref return self static struct super trait true try type typeof union unsafe unsized \
         use virtual where while yield x w weights inputs prepared constant conv_spec window ";
-    TAKEN.contains(&format!(" {name} ")) || (name.starts_with('v') && name[1..].chars().all(|c| c.is_ascii_digit()))
+    let numbered = |prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+    TAKEN.contains(&format!(" {name} ")) || numbered("v") || numbered("part_")
 }
 
 /// The text as a Rust string literal.

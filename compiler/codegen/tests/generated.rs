@@ -54,6 +54,41 @@ fn convolution_and_secret_product_source() {
     insta::assert_snapshot!(program_source(&func, &Plan::new(&func), "treville_porthos::Porthos", ROLES));
 }
 
+/// The compiler's time for an `async` function grows faster than the number of its calls.
+#[test]
+fn a_large_model_is_divided_among_functions_of_bounded_size() {
+    let n_layers = 100;
+    let ty = r#"tensor<2x!llil.fixed<64, 12, "secret">>"#;
+    let mut body = String::new();
+    for i in 0..n_layers {
+        // Every layer adds the input, which is therefore alive all the time, and the tenth value is used again by the last layer.
+        let (a, b) = match i {
+            0 => ("%x".to_string(), "%x".to_string()),
+            _ if i == n_layers - 1 => (format!("%{}", i - 1), "%10".to_string()),
+            _ => (format!("%{}", i - 1), "%x".to_string()),
+        };
+        body += &format!("  %{i} = \"llil.add\"({a}, {b}) : ({ty}, {ty}) -> {ty} loc(\"part_{i}\")\n");
+    }
+    let text = format!(
+        "\"func.func\"() ({{\n^bb0(%x: {ty}):\n{body}  \"func.return\"(%{}) : ({ty}) -> ()\n}}) {{arg_attrs = [{{llil.kind = \"input\", \
+         llil.name = \"x\", llil.owner = \"client\"}}], function_type = ({ty}) -> {ty}, res_attrs = [{{llil.name = \"y\", llil.owner = \
+         [\"client\"], llil.post = \"none\"}}], sym_name = \"main\"}} : () -> ()\n",
+        n_layers - 1
+    );
+    let func = parse::<Llil>(&text).unwrap_or_else(|d| panic!("{}", d[0].message));
+    let source = program_source(&func, &Plan::new(&func), "treville_porthos::Porthos", ROLES);
+    assert!(source.split("async fn").all(|function| function.matches(".await").count() <= 20), "{source}");
+    let heads: Vec<&str> = source.lines().filter(|line| line.starts_with("async fn part_")).collect();
+    assert_eq!(heads[0], "async fn part_0(x: &Exec<'_>, w: &Weights, [v0]: [Value; 1]) -> Result<[Value; 3]> {");
+    assert_eq!(
+        heads[6],
+        "async fn part_6(x: &Exec<'_>, w: &Weights, [v0, v11, v96]: [Value; 3]) -> Result<[Value; 1]> {"
+    );
+    let names: BTreeSet<&str> =
+        source.lines().filter_map(|line| line.split("async fn ").nth(1)?.split('(').next()).collect();
+    assert_eq!(names.len(), 2 + 7 + n_layers, "no layer has the name of a part");
+}
+
 #[test]
 fn no_two_calls_share_a_number() {
     for func in [logistic_regression(), convolution()] {
