@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use treville_hlil::{EvalError, Hlil, Tensor, Weights, WeightsError, evaluate_with};
 use treville_ir::{ArgKind, Func};
 
-use super::range::{self, Range, annotate};
+use super::range::{Range, annotate};
 use crate::origin::Origin;
 
 /// One sample: the inputs by name.
@@ -87,7 +87,7 @@ impl Calibration {
         assert_eq!(func.values().len(), self.ranges.len(), "a calibration of another function");
         let values: Vec<_> = func.values().map(|(value, _)| value).collect();
         for (value, &range) in values.into_iter().zip(&self.ranges) {
-            if range.low <= range.high && !range::is_proven(func, value) {
+            if range.low <= range.high {
                 annotate(func, value, range);
             }
         }

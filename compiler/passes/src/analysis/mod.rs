@@ -3,5 +3,6 @@
 pub mod calibrate;
 pub mod error;
 pub mod failure;
+pub mod proven;
 pub mod range;
 pub mod scale;

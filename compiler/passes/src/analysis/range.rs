@@ -91,11 +91,6 @@ pub fn annotate<D: Dialect>(func: &mut Func<D>, value: ValueId, range: Range) {
     func.annotate(value, "range_origin", Attr::from("calibrated"));
 }
 
-/// Whether a value has a range that it cannot leave.
-pub fn is_proven<D: Dialect>(func: &Func<D>, value: ValueId) -> bool {
-    func.annotation(value, "range_origin").and_then(Attr::as_str) == Some("proven")
-}
-
 /// Annotates a value with a range that it cannot leave.
 pub(crate) fn annotate_proven<D: Dialect>(func: &mut Func<D>, value: ValueId, range: Range) {
     func.annotate(value, "range", Attr::from([range.low, range.high]));

@@ -6,6 +6,9 @@ use crate::analysis::range::{MARGIN, Range};
 /// Exponentials have come to their end here. The domain goes as far where a function does not move beyond, for a comparison or two.
 const SATURATED: f64 = 32.0;
 
+/// A range that is proven and no larger than this is believed rather than the attained one.
+const LITTLE: f64 = 4096.0;
+
 /// A bounded function on the grid of the operand's ring elements between `low` and `high`.
 pub(super) struct Curve<'a> {
     f: &'a dyn Fn(f64) -> f64,
@@ -46,6 +49,7 @@ impl<'a> Curve<'a> {
             high: 0,
         };
         let Range { low, high } = request.operand;
+        let possible = request.possible;
         let margin = ((MARGIN - 1.0) * request.operand.magnitude()).max(64.0 * unit);
         // A quarter of the ring holds what can be compared; the domain keeps within half of that.
         let most = 2f64.powi(i32::from(request.ring.get()) - 4);
@@ -54,12 +58,21 @@ impl<'a> Curve<'a> {
         if !(request.operand.magnitude() <= most * unit) {
             return None;
         }
+        let is_little = possible.magnitude() <= LITTLE;
+        if is_little {
+            curve.limit = curve.limit.max(curve.greatest(possible));
+        }
         let reach = |from, to| curve.reach(request.pole, from, to);
-        let (low, high) = (reach(low, low - margin), reach(high, high + margin));
+        let (low, high) = if is_little {
+            (reach(low, possible.low), reach(high, possible.high))
+        } else {
+            (reach(low, low - margin), reach(high, high + margin))
+        };
         let rests = |x: f64| request.pole.is_none() && curve.is_flat(x);
         let low = if rests(-SATURATED) { low.min(-SATURATED) } else { low };
         let high = if rests(SATURATED) { high.max(SATURATED) } else { high };
-        (curve.low, curve.high) = (grid(low).floor() as i64, grid(high).ceil() as i64);
+        let (low, high) = (low.max(possible.low), high.min(possible.high));
+        (curve.low, curve.high) = (grid(low).floor() as i64, grid(high.max(low)).ceil() as i64);
         Some(curve)
     }
 
@@ -67,6 +80,12 @@ impl<'a> Curve<'a> {
     fn is_flat(&self, x: f64) -> bool {
         let within = |x: f64| (self.f)(x).abs() <= self.limit && self.at(x) == (self.f)(x);
         within(x) && within(2.0 * x) && 4.0 * (self.at(x) - self.at(2.0 * x)).abs() <= self.out_unit
+    }
+
+    /// The greater magnitude of the function at the ends of a range, of those where it has one that is not large.
+    fn greatest(&self, range: Range) -> f64 {
+        let ends = [range.low, range.high].map(|x| (self.f)(x).abs());
+        ends.into_iter().filter(|y| *y <= 16.0).fold(0.0, f64::max)
     }
 
     /// The real at a grid point.

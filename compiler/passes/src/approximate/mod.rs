@@ -3,7 +3,8 @@
 //! [`approximate`] divides the domain of a function into pieces, each with a polynomial of one common degree, so that the fit is off by at
 //! most half a unit of the result's last place; where the function is steep, by half of what it changes over one unit of its operand, up
 //! to four units. The domain is [`MARGIN`](crate::analysis::range::MARGIN) times as wide as what calibration has seen, as far as the function
-//! is defined and not larger than that many times what it was, or than 1; it holds all of a function that comes to rest. Left and right of the domain, and where the function does not move any more, it is constant: the result is defined for every
+//! is defined and not larger than that many times what it was, or than 1; it holds all of a function that comes to rest, and all
+//! of what is possible where that is little. Left and right of the domain, and where the function does not move any more, it is constant: the result is defined for every
 //! ring element that can be compared. What comes out is all in ring elements, together with a bound on the error of the evaluation in the
 //! ring; `hlil-to-llil` writes the program.
 //!
@@ -33,6 +34,8 @@ pub struct Request<'a> {
     pub pole: Option<f64>,
     /// The range that the operand attained.
     pub operand: Range,
+    /// What the operand cannot leave, whatever the data; without ends where that is not known.
+    pub possible: Range,
     /// The greatest magnitude that the result attained.
     pub magnitude: f64,
     /// Fraction bits of the operand.

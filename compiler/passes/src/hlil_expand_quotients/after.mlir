@@ -6,7 +6,7 @@
   %3 = "hlil.reduce_max"(%2) {axes = [1], keepdims = true} : (tensor<2x4x!hlil.secret<f32>>) -> tensor<2x1x!hlil.secret<f32>> loc("softmax")
   %4 = "hlil.sub"(%2, %3) : (tensor<2x4x!hlil.secret<f32>>, tensor<2x1x!hlil.secret<f32>>) -> tensor<2x4x!hlil.secret<f32>> loc("softmax")
   %5 = "hlil.apply"(%4) {function = "exp", parameter = 0.0 : f64} : (tensor<2x4x!hlil.secret<f32>>) -> tensor<2x4x!hlil.secret<f32>> loc("softmax")
-  %6 = "hlil.reduce_sum"(%5) {axes = [1], keepdims = true, hlil.range = [1.0, 4.0], hlil.range_origin = "proven"} : (tensor<2x4x!hlil.secret<f32>>) -> tensor<2x1x!hlil.secret<f32>> loc("softmax")
+  %6 = "hlil.reduce_sum"(%5) {axes = [1], keepdims = true} : (tensor<2x4x!hlil.secret<f32>>) -> tensor<2x1x!hlil.secret<f32>> loc("softmax")
   %7 = "hlil.apply"(%6) {function = "reciprocal", parameter = 0.0 : f64} : (tensor<2x1x!hlil.secret<f32>>) -> tensor<2x1x!hlil.secret<f32>> loc("softmax")
   %8 = "hlil.mul"(%5, %7) : (tensor<2x4x!hlil.secret<f32>>, tensor<2x1x!hlil.secret<f32>>) -> tensor<2x4x!hlil.secret<f32>> loc("softmax")
   "func.return"(%8) : (tensor<2x4x!hlil.secret<f32>>) -> ()

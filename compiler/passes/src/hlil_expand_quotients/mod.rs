@@ -6,13 +6,12 @@
 //! | softmax(x) | e * reciprocal(sum of e) with e = exp(x - max of x) |
 //!
 //! The parts are ops of their own, so that calibration sees the range of each, and a divisor that needs no input is folded into a weight
-//! or constant. The greatest element is taken out first: no exponential is above 1 then, and the sum of n of them lies between 1 and n,
-//! which is noted as its range.
+//! or constant. The greatest element is taken out first: no exponential is above 1 then, and the sum of n of them lies between 1 and n.
 
 use treville_hlil::{Hlil, Scalar};
 use treville_ir::{Attrs, Diagnostic, Op, Rewriter, ValueId, attrs};
 
-use crate::analysis::range::{self, Range};
+use crate::analysis::range;
 use crate::{Domain, Example, Level, Module, Options, Pass};
 
 /// The pass.
@@ -52,9 +51,6 @@ fn softmax(rw: &mut Rewriter<'_, Hlil>, op: &Op<Hlil>) -> Result<ValueId, Diagno
     let below = rw.push("sub", &[x, max], Attrs::new(), loc)?;
     let exponentials = apply(rw, "exp", below, loc)?;
     let sum = rw.push("reduce_sum", &[exponentials], over, loc)?;
-    let (ty, sum_ty) = (rw.func().ty(x), rw.func().ty(sum));
-    let terms = (ty.elements() / sum_ty.elements()) as f64;
-    range::annotate_proven(rw.func_mut(), sum, Range { low: 1.0, high: terms });
     let reciprocal = apply(rw, "reciprocal", sum, loc)?;
     rw.push("mul", &[exponentials, reciprocal], Attrs::new(), loc)
 }

@@ -54,6 +54,7 @@ impl Lowering<'_> {
             defined: Range { low: function.domain.0, high: function.domain.1 },
             pole: function.pole,
             operand,
+            possible: self.proven[op.operands[0].index()],
             magnitude: range::of(func, op.results[0]).map_or(unknown, Range::magnitude),
             operand_frac,
             frac: self.options.scale + self.extra_of_user(op.results[0]),

@@ -21,6 +21,7 @@ use treville_ir::{Arg, ArgKind, Attrs, Diagnostic, Func, Op, Rewriter, Uses, Val
 use treville_llil::{Fixed, Llil, RoundingMode, Secrecy};
 use treville_ring::encode_value;
 
+use crate::analysis::proven;
 use crate::analysis::range::{self, Range};
 use crate::{Domain, Example, Level, Module, Options, Pass};
 
@@ -68,12 +69,14 @@ struct Lowering<'a> {
     options: &'a Options,
     uses: Uses,
     forms: Vec<Forms>,
+    /// What each value cannot leave, whatever the data.
+    proven: Vec<Range>,
 }
 
 impl<'a> Lowering<'a> {
     fn new(func: &'a Func<Hlil>, weights: &'a mut Weights, options: &'a Options) -> Self {
         let forms = vec![Forms::default(); func.values().len()];
-        Self { rw: Rewriter::new(func), weights, options, uses: func.uses(), forms }
+        Self { rw: Rewriter::new(func), weights, options, uses: func.uses(), forms, proven: proven::ranges(func) }
     }
 
     fn run(mut self) -> Result<Func<Llil>, Vec<Diagnostic>> {

@@ -11,6 +11,8 @@ use treville_ring::RingBits;
 
 use crate::net::{self, Net};
 
+const ALL: Range = Range { low: f64::NEG_INFINITY, high: f64::INFINITY };
+
 /// Where each function is tested: all that has no place of its own from -6 to 6.
 fn interval(function: &Function) -> (f64, f64) {
     match function.name {
@@ -51,6 +53,7 @@ fn lowered(function: &Function, x: &[f32], options: &Options) -> (Module, IndexM
         defined: Range { low: function.domain.0, high: function.domain.1 },
         pole: function.pole,
         operand: range::of(&func, input).unwrap(),
+        possible: ALL,
         magnitude: range::of(&func, y).unwrap().magnitude(),
         operand_frac: options.scale,
         frac: options.scale,
@@ -112,6 +115,7 @@ fn request<'a>(f: &'a dyn Fn(f64) -> f64, operand: (f64, f64), magnitude: f64) -
         defined: Range { low: f64::NEG_INFINITY, high: f64::INFINITY },
         pole: None,
         operand: Range { low: operand.0, high: operand.1 },
+        possible: ALL,
         magnitude,
         operand_frac: 12,
         frac: 12,
@@ -151,6 +155,32 @@ fn a_function_that_rests_is_followed_to_its_end() {
     // A logarithm of what was near 1 is held above 1, not above the little that was seen.
     let table = approximate(&request(&f64::ln, (1.0, 1.01), 0.01)).unwrap();
     assert!((evaluate(&table, 10000, 12) - (10000.0f64 / 4096.0).ln()).abs() < 2e-3);
+}
+
+/// A log-softmax that was sure of itself in calibration, on a sample that it is not sure of.
+#[test]
+fn what_is_proven_counts_for_more_than_calibration() {
+    let mut net = Net::new(1);
+    let x = net.input(&[1, 10]);
+    let over = attrs! { axes: [1], keepdims: true };
+    let max = net.op("reduce_max", &[x], over.clone());
+    let below = net.op("sub", &[x, max], attrs! {});
+    let exp = net.op("apply", &[below], attrs! { function: "exp", parameter: 0.0 });
+    let sum = net.op("reduce_sum", &[exp], over);
+    let log = net.op("apply", &[sum], attrs! { function: "log", parameter: 0.0 });
+    let y = net.op("sub", &[below, log], attrs! {});
+    let Module::Hlil(mut func, weights) = net.finish(&[y]) else { panic!() };
+    let sample = |rest: f32| {
+        let x = (0..10).map(|i| if i == 3 { 9.0 } else { rest }).collect::<ndarray::Array1<f32>>();
+        IndexMap::from([("x0".to_string(), Tensor::F32(x.into_shape_with_order([1, 10]).unwrap().into_dyn()))])
+    };
+    calibrate(&func, &weights, &[sample(0.0)]).unwrap().annotate(&mut func);
+    let float = Module::Hlil(func, weights);
+    let fixed = run_passes("hlil-to-llil,llil-default", float.clone(), &Options::default()).unwrap();
+    for rest in [0.0, 5.0, 8.0, 9.0] {
+        let (want, got) = (net::run(&float, &sample(rest)), net::run(&fixed, &sample(rest)));
+        net::assert_near(&want, &got, 2e-3, &format!("{rest}"));
+    }
 }
 
 #[test]
