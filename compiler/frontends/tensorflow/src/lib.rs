@@ -1,9 +1,10 @@
 //! TensorFlow GraphDef, text and binary, and SavedModel directories to HLIL.
 //!
 //! A file is read by [`text`] or [`binary`] into the messages of [`proto`]; both readers yield equal graphs for two dumps of
-//! one model. [`import`] resolves names and hands each node to the importer of its op (`ops/`: one function and one line in a
-//! table); what is not TensorFlow's own is done by `treville-frontend-common`. Every problem of a graph is reported in one
-//! run, by node name, and nothing that is not understood is imported: not an op, not an attribute, not a data type.
+//! one model. [`import`] resolves names and hands each node to the importer of its op (`ops/`: one line of a table, and a
+//! function where a line does not do); what is not TensorFlow's own is done by `treville-frontend-common`. Every problem of
+//! a graph is reported in one run, by node name, and nothing that is not understood is imported: not an op, not an
+//! attribute, not a data type.
 //!
 //! What the file does not say, [`Options`] does. By default placeholders are inputs of the party `client`, which also learns
 //! the results; constants are weights of `server`, unless they are integers or have a single element: these are public.

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use treville_frontend_common::{self as common, Result, Val, Values};
 use treville_hlil::Tensor;
+use treville_ir::ValueId;
 
 /// A node under import.
 pub(crate) struct Node<'a, 'm> {
@@ -53,6 +54,16 @@ impl<'a, 'm> Node<'a, 'm> {
             Some(dtype) => self.public_constant(dtype, values),
             None => Err(self.invalid(format!("{dtype} is no type of numbers"))),
         }
+    }
+
+    /// All inputs as values of the function.
+    pub(crate) fn operands<const N: usize>(&mut self) -> Result<[ValueId; N]> {
+        self.expect_inputs(N)?;
+        let mut operands = [self.data(0)?; N];
+        for (i, operand) in operands.iter_mut().enumerate().skip(1) {
+            *operand = self.data(i)?;
+        }
+        Ok(operands)
     }
 
     // Attributes.

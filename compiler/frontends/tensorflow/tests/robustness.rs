@@ -119,6 +119,37 @@ fn lengths_that_lie() {
     }
 }
 
+#[test]
+fn small_files_that_ask_for_a_lot() {
+    let t = ("T", "type: DT_FLOAT");
+    let ints = |name: &str, values: &str, n: i64| models::constant(name, "DT_INT32", &[n], values);
+    let long = models::placeholder("x", &[1 << 40]);
+    let one = models::placeholder("x", &[1]);
+    let many = (1i64 << 24).to_string();
+    let node = |name: &str, op: &str, inputs: &[&str]| models::node(name, op, inputs, &[t]);
+    let mut tiles = one.clone() + &ints("times", &format!("int_val: {many}"), 1);
+    let mut fills = one.clone() + &ints("dims", "int_val: 4194304", 1) + &models::weight("value", &[]);
+    for k in 0..200 {
+        tiles += &node(&format!("tile{k}"), "Tile", &["x", "times"]);
+        fills += &node(&format!("fill{k}"), "Fill", &["dims", "value"]);
+        fills += &node(&format!("sum{k}"), "Add", &["x", &format!("fill{k}")]);
+    }
+    let graphs = [
+        tiles,
+        fills,
+        long.clone() + &models::node("parts", "Unpack", &["x"], &[t, ("num", "i: 1099511627776")]),
+        long.clone() + &ints("axis", "int_val: 0", 1) + &node("reversed", "ReverseV2", &["x", "axis"]),
+        long.clone() + &ints("k", "int_val: 1000000", 1) + &node("top", "TopKV2", &["x", "k"]),
+        long.clone() + &ints("axes", "int_val: 0", 1) + &node("sums", "Cumsum", &["x", "axes"]),
+        long + &ints("axes", "int_val: 0", 1) + &node("product", "Prod", &["x", "axes"]),
+        one + &ints("shape", &format!("int_val: {many} int_val: {many}"), 2)
+            + &node("wide", "BroadcastTo", &["x", "shape"]),
+    ];
+    for graph in graphs {
+        try_import(graph.as_bytes(), Format::Text);
+    }
+}
+
 /// The files of a SavedModel.
 struct Directory {
     files: Vec<(&'static str, Vec<u8>)>,

@@ -63,8 +63,7 @@ pub(super) fn div(node: &mut Node<'_, '_>) -> Result<Val> {
 
 /// `DivNoNan`: 0 where the divisor is.
 pub(super) fn div_no_nan(node: &mut Node<'_, '_>) -> Result<Val> {
-    node.expect_inputs(2)?;
-    let (a, b) = (node.data(0)?, node.data(1)?);
+    let [a, b] = node.operands()?;
     let (zero, one) = (node.number(0.0)?, node.number(1.0)?);
     let is_zero = node.emit("equal", &[b, zero], attrs! {})?;
     let divisor = node.emit("select", &[is_zero, one, b], attrs! {})?;
@@ -107,8 +106,7 @@ pub(super) fn pow(node: &mut Node<'_, '_>) -> Result<Val> {
 
 /// `SquaredDifference`.
 pub(super) fn squared_difference(node: &mut Node<'_, '_>) -> Result<Val> {
-    node.expect_inputs(2)?;
-    let operands = [node.data(0)?, node.data(1)?];
+    let operands: [ValueId; 2] = node.operands()?;
     let difference = node.emit("sub", &operands, attrs! {})?;
     Ok(Val::Data(elementwise::square(node, difference)?))
 }
@@ -123,15 +121,13 @@ pub(super) fn leaky_relu(node: &mut Node<'_, '_>) -> Result<Val> {
 
 /// `Relu6`.
 pub(super) fn relu6(node: &mut Node<'_, '_>) -> Result<Val> {
-    node.expect_inputs(1)?;
-    let x = node.data(0)?;
+    let [x] = node.operands()?;
     Ok(Val::Data(node.emit("clip", &[x], attrs! { min: 0.0, max: 6.0 })?))
 }
 
 /// `Elu`.
 pub(super) fn elu(node: &mut Node<'_, '_>) -> Result<Val> {
-    node.expect_inputs(1)?;
-    let x = node.data(0)?;
+    let [x] = node.operands()?;
     Ok(Val::Data(activation::elu(node, x, 1.0)?))
 }
 
@@ -142,8 +138,7 @@ pub(super) fn elu(node: &mut Node<'_, '_>) -> Result<Val> {
 pub(super) fn selu(node: &mut Node<'_, '_>) -> Result<Val> {
     const ALPHA: f64 = 1.673_263_242_354_377_3;
     const SCALE: f64 = 1.050_700_987_355_480_5;
-    node.expect_inputs(1)?;
-    let x = node.data(0)?;
+    let [x] = node.operands()?;
     Ok(Val::Data(activation::selu(node, x, ALPHA, SCALE)?))
 }
 
@@ -183,7 +178,6 @@ pub(super) fn select_v1(node: &mut Node<'_, '_>) -> Result<Val> {
 
 /// `SelectV2`.
 pub(super) fn select_v2(node: &mut Node<'_, '_>) -> Result<Val> {
-    node.expect_inputs(3)?;
-    let operands = [node.data(0)?, node.data(1)?, node.data(2)?];
+    let operands: [ValueId; 3] = node.operands()?;
     Ok(Val::Data(node.emit("select", &operands, attrs! {})?))
 }

@@ -121,6 +121,7 @@ pub(super) fn range(node: &mut Node<'_, '_>) -> Result<Val> {
         if !(1..=MAX_RANGE).contains(&n) {
             return Err(too_many(node));
         }
+        node.reserve(n as usize)?;
         let values: Vec<i64> = (0..n).map(|i| (start + i * delta) as i64).collect();
         return integers(node, "Tidx", vec![values.len()], values);
     }
@@ -136,6 +137,7 @@ pub(super) fn range(node: &mut Node<'_, '_>) -> Result<Val> {
     if !(1.0..=MAX_RANGE as f32).contains(&n) {
         return Err(too_many(node));
     }
+    node.reserve(n as usize)?;
     let values: Vec<f32> = (0..n as usize).map(|i| start + i as f32 * delta).collect();
     let values = ArrayD::from_shape_vec(vec![values.len()], values).map_err(|_| too_many(node))?;
     node.constant(dtype, Tensor::F32(values))

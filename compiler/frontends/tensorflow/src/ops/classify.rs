@@ -79,6 +79,7 @@ pub(super) fn one_hot(node: &mut Node<'_, '_>) -> Result<Val> {
     if !(1..=MAX_DEPTH).contains(&depth) {
         return Err(node.unsupported(format!("its depth is {depth}"), format!("1 to {MAX_DEPTH} are supported")));
     }
+    node.reserve(depth as usize)?;
     dims.insert(along, 1);
     let indices = node.data(0)?;
     let indices = take::reshape(node, indices, &dims)?;

@@ -68,6 +68,9 @@ pub(super) fn unpack(node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
     if usize::try_from(node.int("num", n as i64)?) != Ok(n) {
         return Err(node.invalid(format!("it has {n} slices, and its attribute `num` is another number")));
     }
+    if n > MAX_PARTS {
+        return Err(node.unsupported(format!("it has {n} slices"), format!("at most {MAX_PARTS} are supported")));
+    }
     let parts = split_at(node, 0, along, &vec![1; n])?;
     parts.into_iter().map(|part| Ok(Val::Data(reshape(node, part, &dims)?))).collect()
 }

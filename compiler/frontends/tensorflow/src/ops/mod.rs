@@ -55,26 +55,26 @@ impl Import {
     /// The outputs of a node.
     pub(crate) fn run(self, node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
         let value = match self {
-            Self::One(import) => return import(node).map(|val| vec![val]),
+            Self::One(import) => return Ok(vec![import(node)?]),
             Self::Many(import) => return import(node),
-            Self::Op1(_) | Self::Function(_) | Self::Compose1(_) => {
-                node.expect_inputs(1)?;
-                let x = node.data(0)?;
-                match self {
-                    Self::Op1(mnemonic) => node.emit(mnemonic, &[x], attrs! {})?,
-                    Self::Function(function) => activation::apply(node, x, function)?,
-                    Self::Compose1(compose) => compose(node, x)?,
-                    _ => return Err(node.invalid("it has one input")),
-                }
-            }
-            Self::Op2(mnemonic) => {
-                node.expect_inputs(2)?;
-                let operands = [node.data(0)?, node.data(1)?];
+            Self::Op1(mnemonic) => {
+                let operands: [ValueId; 1] = node.operands()?;
                 node.emit(mnemonic, &operands, attrs! {})?
             }
+            Self::Op2(mnemonic) => {
+                let operands: [ValueId; 2] = node.operands()?;
+                node.emit(mnemonic, &operands, attrs! {})?
+            }
+            Self::Function(function) => {
+                let [x] = node.operands()?;
+                activation::apply(node, x, function)?
+            }
+            Self::Compose1(compose) => {
+                let [x] = node.operands()?;
+                compose(node, x)?
+            }
             Self::Compose2(compose) => {
-                node.expect_inputs(2)?;
-                let (a, b) = (node.data(0)?, node.data(1)?);
+                let [a, b] = node.operands()?;
                 compose(node, a, b)?
             }
         };

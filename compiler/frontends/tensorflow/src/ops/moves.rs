@@ -31,6 +31,7 @@ fn gather_along(node: &mut Node<'_, '_>, axis: usize) -> Result<Val> {
     if let Some(outside) = indices.iter().find(|&&i| usize::try_from(i).map_or(true, |i| i >= size)) {
         return Err(node.invalid(format!("there is no index {outside} in a dimension of {size}")));
     }
+    node.reserve(indices.len())?;
     let x = node.data(0)?;
     let taken = take(node, x, axis, indices)?;
     dims.splice(axis..=axis, places);

@@ -79,6 +79,7 @@ fn resize(node: &mut Node<'_, '_>, taps: fn(&Place, f32) -> Taps) -> Result<Val>
             Centers::Corners if target > 1 => (size - 1) as f32 / (target - 1) as f32,
             _ => size as f32 / target as f32,
         };
+        node.reserve(2 * target)?;
         let place = Place { centers, scale, size };
         let taps: Vec<Taps> = (0..target).map(|pixel| taps(&place, pixel as f32)).collect();
         x = resample(node, x, axis, &taps)?;
