@@ -167,13 +167,13 @@ fn maxima_cost_528_and_568_bytes_a_comparison_in_a_tree() {
     let costs = Porthos::info().costs;
     let window = Window { strides: vec![2, 2], pads_begin: vec![1, 1], ..Window::dense(&[3, 3]) };
     let segments = max_pool_segments(x.shape(), &window).unwrap();
-    let comparisons: usize = segments.members.iter().map(|m| m.len() - 1).sum();
+    let comparisons = segments.n_planes * segments.members.iter().map(|m| m.len() - 1).sum::<usize>();
     let cost = measure(&[&x], async |exec, v| exec.max_pool(100, &v[0], &window).await.map(|_| ()));
     assert_eq!(cost, max_tree_cost(costs, &segments, Selection::Value));
     assert_eq!((cost.bytes() as usize, cost.rounds), (528 * comparisons, 9 * 4));
 
     let segments = arg_max_segments(x.shape(), 2, false);
-    let comparisons: usize = segments.members.iter().map(|m| m.len() - 1).sum();
+    let comparisons = segments.n_planes * segments.members.iter().map(|m| m.len() - 1).sum::<usize>();
     let cost = measure(&[&x], async |exec, v| exec.arg_max(100, &v[0], 2, false).await.map(|_| ()));
     assert_eq!(cost, max_tree_cost(costs, &segments, Selection::Index));
     assert_eq!((cost.bytes() as usize, cost.rounds), (568 * comparisons, 9 * 3));
