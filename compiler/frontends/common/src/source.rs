@@ -29,7 +29,7 @@ impl Importer<'_> {
         } else if constant.public {
             let dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
             let attrs: Attrs = match constant.values() {
-                Tensor::F32(a) => attrs! { shape: dims, values: listed(a, |v| f64::from(v)) },
+                Tensor::F32(a) => attrs! { shape: dims, values: listed(a, f64::from) },
                 Tensor::I64(a) => attrs! { shape: dims, values: listed(a, |v| v) },
             };
             self.func.push1("constant", &[], attrs, &constant.name)?

@@ -124,7 +124,7 @@ pub fn prod(node: &mut Node<'_, '_>, x: ValueId, over: &Axes) -> Result<ValueId>
             let half = size / 2;
             let (first, second) = (part(node, product, axis, 0..half)?, part(node, product, axis, half..2 * half)?);
             let pairs = node.emit("mul", &[first, second], attrs! {})?;
-            product = if size % 2 == 0 {
+            product = if size.is_multiple_of(2) {
                 pairs
             } else {
                 let last = part(node, product, axis, size - 1..size)?;

@@ -132,7 +132,7 @@ fn filter_shape(node: &Node<'_, '_>, layout: Layout) -> Result<Vec<usize>> {
 /// How many groups a filter makes of an image's channels.
 fn groups(node: &Node<'_, '_>, filter: &[usize], channels: usize) -> Result<usize> {
     let per_group = filter[filter.len() - 2];
-    if per_group == 0 || channels % per_group != 0 {
+    if per_group == 0 || !channels.is_multiple_of(per_group) {
         return Err(node.invalid(format!("an image of {channels} channels has no filter of {per_group}")));
     }
     Ok(channels / per_group)
