@@ -54,8 +54,8 @@ impl<'a> Curve<'a> {
         // A quarter of the ring holds what can be compared; the domain keeps within half of that.
         let most = 2f64.powi(i32::from(request.ring.get()) - 4);
         let grid = |x: f64| (x / unit).clamp(-most, most);
-        // Not the other way round: a range that is not a number does not fit either.
-        if !(request.operand.magnitude() <= most * unit) {
+        let attained = request.operand.magnitude();
+        if attained.is_nan() || attained > most * unit {
             return None;
         }
         let is_little = possible.magnitude() <= LITTLE;

@@ -1,5 +1,7 @@
 //! One polynomial on one piece.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use super::curve::Curve;
 
 /// A polynomial in v = (point - centre) / 2^exponent.
@@ -99,16 +101,16 @@ impl Piece {
 /// The Chebyshev points cos(pi (2 i + 1) / (2 n)), by n - 1 and i. A cosine computed here could differ between machines.
 const NODES: [&[f64]; 7] = [
     &[0.0],
-    &[0.7071067811865476, -0.7071067811865475],
+    &[FRAC_1_SQRT_2, -FRAC_1_SQRT_2],
     &[0.8660254037844387, 0.0, -0.8660254037844387],
     &[0.9238795325112867, 0.38268343236508984, -0.3826834323650897, -0.9238795325112867],
     &[0.9510565162951535, 0.5877852522924731, 0.0, -0.587785252292473, -0.9510565162951535],
     &[
         0.9659258262890683,
-        0.7071067811865476,
+        FRAC_1_SQRT_2,
         0.25881904510252074,
         -0.25881904510252063,
-        -0.7071067811865475,
+        -FRAC_1_SQRT_2,
         -0.9659258262890682,
     ],
     &[

@@ -129,7 +129,7 @@ fn evaluate(table: &Approximation, x: i64, operand_frac: u8) -> f64 {
     let shift = operand_frac + table.scale_frac - table.v_frac;
     let v = (x - table.centres[piece]).wrapping_mul(table.scales[piece]) >> shift;
     let (first, rest) = table.coefficients.split_first().unwrap();
-    let sum = rest.iter().rev().map(|c| c[piece]).reduce(|sum, c| (sum * v >> table.v_frac) + c).unwrap_or(0);
+    let sum = rest.iter().rev().map(|c| c[piece]).reduce(|sum, c| ((sum * v) >> table.v_frac) + c).unwrap_or(0);
     ((sum * v + first[piece]) >> (table.partial_frac + table.v_frac - table.frac)) as f64
         * 2f64.powi(-i32::from(table.frac))
 }
