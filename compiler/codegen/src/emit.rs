@@ -348,10 +348,7 @@ impl<'a> Emitter<'a> {
         };
         let method = match Action::decode(self.func, id) {
             Action::Constant(values) => {
-                return format!(
-                    "x.constant(constant({shape}, &{:?}))",
-                    values.iter().map(|&v| v as i64).collect::<Vec<_>>()
-                );
+                return format!("x.constant(constant({shape}, &{values:?}))");
             }
             Action::MatMul => format!("matmul({n}, {}, {})", operand(0), prepared()),
             Action::Conv(spec) => format!("conv({n}, {}, {}, &{})", operand(0), prepared(), conv_spec(&spec)),
