@@ -180,7 +180,7 @@ fn labels(defs: &[Def]) -> Vec<String> {
         }
     }
     let mut taken = HashSet::new();
-    let mut label = |(idx, def): (usize, &Def)| {
+    let label = |(idx, def): (usize, &Def)| {
         let value = outputs_of(def).into_iter().find(|name| !name.is_empty()).unwrap_or_default();
         let wanted = match def {
             Def::Node(node, _) if !is_constant(node) && !node.name.is_empty() && uses[node.name.as_str()] == 1 => {
@@ -193,7 +193,7 @@ fn labels(defs: &[Def]) -> Vec<String> {
         taken.insert(label.clone());
         label
     };
-    defs.iter().enumerate().map(|def| label(def)).collect()
+    defs.iter().enumerate().map(label).collect()
 }
 
 /// One line for each node, for diagnostics to point at.

@@ -58,12 +58,12 @@ pub(super) fn linear_regressor(node: &mut Node<'_, '_>) -> Result<Val> {
 fn scores(node: &mut Node<'_, '_>) -> Result<ValueId> {
     let mut x = node.data(0)?;
     let dims = node.dims(x);
-    let n = match dims.as_slice() {
-        &[n] => {
+    let n = match *dims.as_slice() {
+        [n] => {
             x = node.emit("reshape", &[x], attrs! { shape: [1, n as i64] })?;
             n
         }
-        &[_, n] => n,
+        [_, n] => n,
         _ => return Err(node.invalid(format!("its input of shape {dims:?} is no batch of vectors"))),
     };
     let coefficients = node.floats("coefficients")?.unwrap_or_default().to_vec();

@@ -117,7 +117,7 @@ pub(super) fn split(node: &mut Node<'_, '_>) -> Result<Vec<Val>> {
             if n == 0 || declared != n as i64 {
                 return Err(node.invalid(format!("it has {n} outputs, and num_outputs is {declared}")));
             }
-            if node.opset() < 18 && size % n != 0 {
+            if node.opset() < 18 && !size.is_multiple_of(n) {
                 return Err(node.invalid(format!("{size} elements make no {n} equal parts")));
             }
             let part = size.div_ceil(n);
