@@ -3,10 +3,9 @@
 use std::marker::PhantomData;
 
 use treville_net::Party;
-use treville_ring::{RingTensor, Window, window_indices};
+use treville_ring::RingTensor;
 
-use crate::select::level_sizes;
-use crate::{BackendInfo, Bilinear, Call, Cx, Env, Protocol, ProtocolError, Result, ScaleDown};
+use crate::{BackendInfo, Bilinear, Call, Cx, Env, Protocol, Result, ScaleDown};
 
 /// The declared costs of `P` behind the interface of a protocol. Running a program over it gives each operation's
 /// bytes and rounds through the same code that a real run takes.
@@ -100,21 +99,5 @@ impl<P: Protocol> Protocol for Priced<P> {
     async fn mux(&self, cx: &Cx<'_>, bits: &usize, xs: &[&Vec<usize>]) -> Result<Vec<Vec<usize>>> {
         Self::charge(cx, &Call::Mux { n: *bits, k: xs.len() });
         Ok(xs.iter().map(|x| x.to_vec()).collect())
-    }
-
-    /// What the default body pays, from the windows of one plane: those of the others are the same.
-    async fn max_pool(&self, cx: &Cx<'_>, x: &Vec<usize>, window: &Window) -> Result<Vec<usize>> {
-        let at_op = |source| ProtocolError::Window { op: cx.op, source };
-        let (outer, spatial) = x.split_at(2);
-        let windows = window_indices(spatial, window).map_err(at_op)?;
-        if let Some(index) = windows.iter().position(|w| w.is_empty()) {
-            return Err(ProtocolError::EmptyMaximum { op: cx.op, index });
-        }
-        for pairs in level_sizes(windows.iter().map(|w| w.len())) {
-            let n = count(outer) * pairs;
-            Self::charge(cx, &Call::DRelu { n });
-            Self::charge(cx, &Call::Mux { n, k: 1 });
-        }
-        Ok([outer, &window.output_dims(spatial).map_err(at_op)?].concat())
     }
 }
