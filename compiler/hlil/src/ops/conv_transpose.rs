@@ -96,11 +96,11 @@ fn infer(view: &View<'_>) -> Types {
     let fits = x.shape[1] == w.shape[0] && x.shape[1].is_multiple_of(spec.groups);
     Violation::unless(fits, "C3", || format!("{x} with {w} in {} groups", spec.groups))?;
     let mut shape = vec![x.shape[0], w.shape[1].saturating_mul(spec.groups)];
-    for axis in 0..extra.len() {
-        let window = &spec.window;
+    let window = &spec.window;
+    for (axis, extra) in extra.into_iter().enumerate() {
         let steps = (x.shape[axis + 2] - 1).saturating_mul(window.strides[axis]);
         let reach = (window.kernel[axis] - 1).saturating_mul(window.dilations[axis]);
-        let full = steps.saturating_add(reach).saturating_add(1 + extra[axis]);
+        let full = steps.saturating_add(reach).saturating_add(1 + extra);
         let cut = window.pads_begin[axis] + window.pads_end[axis];
         let message = || format!("{cut} of {full} elements are cut off spatial dimension {axis}");
         Violation::unless(cut < full, "C4", message)?;
