@@ -39,7 +39,7 @@ impl treville_ir::Dialect for Llil {
 /// a maximum takes.
 ///
 /// # Source
-/// PROTOCOLS.md section P: a comparison converts shares of 2x.
+/// SecureNN's ShareConvert: a comparison converts shares of 2x.
 pub fn comparison_bits(ring: treville_ring::RingBits) -> u8 {
     ring.get().saturating_sub(2)
 }

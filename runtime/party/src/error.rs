@@ -7,7 +7,7 @@ use treville_protocol::ProtocolError;
 
 use crate::Manifest;
 
-/// Exit codes of `treville` and of party programs: DESIGN section 7.
+/// Exit codes of `treville` and of party programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {

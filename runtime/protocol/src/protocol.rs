@@ -203,7 +203,7 @@ impl Bilinear {
     }
 }
 
-/// How a ScaleDown rounds: DESIGN section 4.
+/// How a ScaleDown rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rounding {
     /// floor(x / 2^s), deterministic.

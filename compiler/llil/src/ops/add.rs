@@ -8,7 +8,7 @@ use crate::{Llil, check};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "add",
     summary: "a + b of one scale, with numpy broadcasting",
-    source: "DESIGN.md section 4",
+    source: "fixed-point arithmetic in a ring: SecureML (Mohassel, Zhang; S&P 2017), section 4.1",
     operands: &[OperandDef::one("a"), OperandDef::one("b")],
     attrs: &[],
     constraints: &[

@@ -10,7 +10,7 @@ use crate::{Elem, Fault, Llil, Step, check, eval::{check_spread, check_values}};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "arg_max",
     summary: "the index of the first maximum along an axis; values and their differences stay below 2^(k-2)",
-    source: "ONNX ArgMax-13 with select_last_index = 0; PROTOCOLS.md section P",
+    source: "ONNX ArgMax-13 with select_last_index = 0; SecureNN (Wagh, Gupta, Chandran; PoPETs 2019)",
     operands: &[OperandDef::one("x")],
     attrs: &[
         AttrDef::new("axis", AttrKind::Int, "the axis that is searched"),

@@ -9,7 +9,7 @@ use crate::{Elem, Fixed, Llil, Secrecy};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "constant",
     summary: "a public tensor of encoded values; one value fills the whole shape",
-    source: "DESIGN.md section 2",
+    source: "fixed-point arithmetic in a ring: SecureML (Mohassel, Zhang; S&P 2017), section 4.1",
     operands: &[],
     attrs: &[
         AttrDef::new("shape", AttrKind::Ints, "the dimensions"),

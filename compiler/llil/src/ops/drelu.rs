@@ -8,7 +8,7 @@ use crate::{Elem, Fixed, Llil, check, eval::check_values};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "drelu",
     summary: "1 where x is at least zero, else 0, without fraction bits; for |x| < 2^(k-2)",
-    source: "PROTOCOLS.md section P",
+    source: "SecureNN (Wagh, Gupta, Chandran; PoPETs 2019)",
     operands: &[OperandDef::one("x")],
     attrs: &[],
     constraints: &[("C1", "the operand is fixed-point")],

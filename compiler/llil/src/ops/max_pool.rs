@@ -9,7 +9,7 @@ use crate::{Fault, Llil, Step, check, eval::{check_spread, check_values}};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "max_pool",
     summary: "the maximum of each window over x (N, C, spatial); values and their differences stay below 2^(k-2)",
-    source: "ONNX MaxPool-22; PROTOCOLS.md section P",
+    source: "ONNX MaxPool-22; SecureNN (Wagh, Gupta, Chandran; PoPETs 2019)",
     operands: &[OperandDef::one("x")],
     attrs: &[
         AttrDef::new("kernel", AttrKind::Ints, "taps of the window, one an axis"),

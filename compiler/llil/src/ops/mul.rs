@@ -8,7 +8,7 @@ use crate::{Llil, check};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "mul",
     summary: "a * b element by element, with numpy broadcasting; fraction bits add",
-    source: "DESIGN.md section 4",
+    source: "fixed-point arithmetic in a ring: SecureML (Mohassel, Zhang; S&P 2017), section 4.1",
     operands: &[OperandDef::one("a"), OperandDef::one("b")],
     attrs: &[],
     constraints: &[

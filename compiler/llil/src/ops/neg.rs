@@ -8,7 +8,7 @@ use crate::{Llil, check};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "neg",
     summary: "-x",
-    source: "DESIGN.md section 4",
+    source: "fixed-point arithmetic in a ring: SecureML (Mohassel, Zhang; S&P 2017), section 4.1",
     operands: &[OperandDef::one("x")],
     attrs: &[],
     constraints: &[("C1", "the operand is fixed-point")],

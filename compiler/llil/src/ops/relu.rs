@@ -8,7 +8,7 @@ use crate::{Llil, check, eval::check_values};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "relu",
     summary: "max(x, 0), for |x| < 2^(k-2)",
-    source: "PROTOCOLS.md section P",
+    source: "SecureNN (Wagh, Gupta, Chandran; PoPETs 2019)",
     operands: &[OperandDef::one("x")],
     attrs: &[],
     constraints: &[("C1", "the operand is fixed-point")],

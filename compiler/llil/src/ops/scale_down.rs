@@ -8,7 +8,7 @@ use crate::{Exact, Llil, Rounding, RoundingMode, check};
 pub static OP: OpDef<Llil> = OpDef {
     mnemonic: "scale_down",
     summary: "x / 2^shift with the stated rounding; fraction bits shrink by shift",
-    source: "DESIGN.md section 4",
+    source: "fixed-point arithmetic in a ring: SecureML (Mohassel, Zhang; S&P 2017), section 4.1",
     operands: &[OperandDef::one("x")],
     attrs: &[
         AttrDef::new("shift", AttrKind::Int, "the number of fraction bits that are dropped"),

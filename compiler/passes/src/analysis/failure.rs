@@ -52,7 +52,7 @@ impl Failure {
 /// `probabilistic` cannot fail. Where no range is known, |x| is taken to be the largest that [`range::misfits`] admits.
 ///
 /// # Source
-/// SecureML (Mohassel, Zhang; S&P 2017), theorem 1; DESIGN.md section 3.
+/// SecureML (Mohassel, Zhang; S&P 2017), theorem 1.
 pub fn failure_bound(func: &Func<Llil>) -> Failure {
     let mut nodes = Vec::new();
     for (op_id, op) in func
