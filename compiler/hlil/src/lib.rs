@@ -25,7 +25,7 @@ pub use dialect::{Elem, Hlil, Scalar};
 pub use evaluate::{EvalError, evaluate, evaluate_with};
 pub use functions::{FUNCTIONS, Function};
 pub use rules::{conv_spec, pool_window};
-pub use stored::{Encoding, StoredError, StoredTensor};
+pub use stored::{Encoding, StoredError, StoredTensor, half_to_f32};
 pub use tensor::Tensor;
 pub use weights::{Weights, WeightsError};
 

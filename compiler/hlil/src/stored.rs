@@ -98,7 +98,7 @@ impl StoredTensor {
     /// Its elements: floats of any width rounded to f32, integers and booleans as i64 (those above it wrapped).
     pub fn decode(&self) -> Tensor {
         match self.encoding {
-            Encoding::F16 => self.reals(|b| half(u16::from_le_bytes(b))),
+            Encoding::F16 => self.reals(|b| half_to_f32(u16::from_le_bytes(b))),
             Encoding::BF16 => self.reals(|b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
             Encoding::F32 => self.reals(f32::from_le_bytes),
             Encoding::F64 => self.reals(|b| f64::from_le_bytes(b) as f32),
@@ -136,8 +136,8 @@ impl Debug for StoredTensor {
     }
 }
 
-/// The value of an IEEE half-precision number.
-fn half(bits: u16) -> f32 {
+/// The value of an IEEE half-precision number, by its bits.
+pub fn half_to_f32(bits: u16) -> f32 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 0x1F), f32::from(bits & 0x3FF) / 1024.0);
     let magnitude = match exponent {
         0 => fraction * 2f32.powi(-14),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ndarray::{ArrayD, IxDyn};
 use prost::Message;
 use treville_frontend_common::Values;
-use treville_hlil::{StoredTensor, Tensor};
+use treville_hlil::{StoredTensor, Tensor, half_to_f32};
 
 /// Why a tensor's values cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +118,7 @@ fn listed(proto: &TensorProto, dtype: DType, dims: &[usize]) -> Result<Tensor, T
     Ok(match dtype {
         DType::FLOAT => Tensor::F32(array(dims, &proto.float_data, |v| *v)?),
         DType::DOUBLE => Tensor::F32(array(dims, &proto.double_data, |v| *v as f32)?),
-        DType::FLOAT16 => Tensor::F32(array(dims, ints, |v| half(bits16(v)))?),
+        DType::FLOAT16 => Tensor::F32(array(dims, ints, |v| half_to_f32(bits16(v)))?),
         DType::BFLOAT16 => Tensor::F32(array(dims, ints, |v| f32::from_bits(u32::from(bits16(v)) << 16))?),
         DType::INT64 => Tensor::I64(array(dims, &proto.int64_data, |v| *v)?),
         DType::INT32 => Tensor::I64(array(dims, ints, |v| i64::from(*v))?),
@@ -189,17 +189,4 @@ fn external(proto: &TensorProto, read: Read<'_>) -> Result<Bytes, TensorError> {
 fn is_below(path: &str) -> bool {
     let mut parts = path.split(['/', '\\']);
     !path.is_empty() && !path.contains(':') && parts.all(|part| !matches!(part, "" | ".."))
-}
-
-/// The value of an IEEE half-precision number.
-fn half(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1F), f32::from(bits & 0x3FF) / 1024.0);
-    let magnitude = match exponent {
-        0 => fraction * 2f32.powi(-14),
-        0x1F if fraction == 0.0 => f32::INFINITY,
-        0x1F => f32::NAN,
-        _ => (1.0 + fraction) * 2f32.powi(exponent - 15),
-    };
-    sign * magnitude
 }
