@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use treville_codegen::Plan;
-use treville_ir::Func;
+use treville_ir::{Diagnostic, Func};
 use treville_llil::Llil;
 use treville_net::{Shape, memory};
 use treville_party::{Manifest, PartyReport, Program, RunReport, Tensors, merge_reports};
+use treville_passes::{Prices, multiplications};
 use treville_protocol::{Env, Priced, Protocol, Session};
 use treville_ring::{RingBits, RingTensor};
 
@@ -53,6 +54,19 @@ impl Price {
         }
         by_op
     }
+}
+
+/// The backend's prices, for passes that choose by them.
+pub fn prices(backend: Backend, ring: RingBits) -> Prices {
+    let price_of = move |func: &Func<Llil>| {
+        let price = price(func, &Plan::new(func), ring, backend)
+            .map_err(|e| Diagnostic::error("E0502", format!("{} has no price for this: {e}", backend.info().name)))?;
+        let ops = price.report.ops.values();
+        let bytes = ops.clone().map(|measure| measure.bytes).sum();
+        let rounds = ops.flat_map(|measure| measure.depth_after.values()).max().copied().unwrap_or(0);
+        Ok(treville_passes::Price { bytes, rounds, multiplications: multiplications(func) })
+    };
+    Prices::new(backend.info().name, Arc::new(price_of))
 }
 
 struct Pricing<'a> {

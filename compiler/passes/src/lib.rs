@@ -27,6 +27,7 @@ mod manager;
 mod module;
 mod origin;
 mod pass;
+mod price;
 mod recipe;
 
 pub use encode::{decode_results, decode_tensor, encode_inputs, encode_weights};
@@ -34,3 +35,4 @@ pub use llil_liveness::peak_live_bytes;
 pub use manager::{Manager, Observer, PassError, Timing, run_passes};
 pub use module::{Level, Module};
 pub use pass::{Domain, Example, Options, PASSES, PIPELINES, Pass, Pipeline, pass, resolve};
+pub use price::{Network, Price, PriceFn, Prices, multiplications};

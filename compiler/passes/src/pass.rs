@@ -4,7 +4,7 @@ use treville_ir::Diagnostic;
 use treville_llil::RoundingMode;
 use treville_ring::RingBits;
 
-use crate::{Level, Module};
+use crate::{Level, Module, Network, Prices};
 
 /// A pass: a pure function of module and options.
 #[derive(Debug)]
@@ -52,11 +52,22 @@ pub struct Options {
     pub rounding: RoundingMode,
     /// Bits left of the point that a comparison must keep where no range is known.
     pub headroom_bits: u8,
+    /// What the backend asks for a program; passes that choose by price do nothing without.
+    pub prices: Option<Prices>,
+    /// The network that rounds and bytes are weighed on.
+    pub network: Network,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { scale: 12, ring: RingBits::FULL, rounding: RoundingMode::Exact, headroom_bits: 10 }
+        Self {
+            scale: 12,
+            ring: RingBits::FULL,
+            rounding: RoundingMode::Exact,
+            headroom_bits: 10,
+            prices: None,
+            network: Network::LAN,
+        }
     }
 }
 

@@ -120,6 +120,7 @@ fn the_bound_holds_in_simulation() {
         ring: treville_ring::RingBits::new(24).unwrap(),
         rounding: RoundingMode::Local,
         headroom_bits: 4,
+        ..Options::default()
     };
     let module = calibrated(classifier(1.0), &options);
     let bound = failure_bound(module.llil().unwrap()).log2.exp2();
