@@ -5,11 +5,9 @@ use std::path::Path;
 use treville_hlil::Hlil;
 use treville_ir::{Diagnostic, Func, Listing, ValueDef, ValueId, parse};
 use treville_party::Exit;
+use treville_passes::analysis::range;
 
 use crate::failure::Failure;
-
-/// The annotations that are taken over.
-const TAKEN: [&str; 2] = ["range", "range_origin"];
 
 /// Gives `func` the ranges in the `program.hlil` of an earlier compile, or of the package that holds it. Nothing is evaluated.
 ///
@@ -35,7 +33,7 @@ pub(crate) fn take(func: &mut Func<Hlil>, path: &Path, listing: &Listing) -> Res
     let pairs: Vec<(ValueId, ValueId)> = in_order(func).zip(in_order(&old)).collect();
     let mut n_ranges = 0;
     for (new, old_value) in pairs {
-        for key in TAKEN {
+        for key in range::KEYS {
             if let Some(attr) = old.annotation(old_value, key) {
                 func.annotate(new, key, attr.clone());
                 n_ranges += usize::from(key == "range");

@@ -18,6 +18,11 @@ pub static ANNOTATIONS: &[AnnotationDef] = &[
     AnnotationDef { key: "range", kind: AttrKind::Floats, doc: "least and greatest value, as reals" },
     AnnotationDef { key: "range_origin", kind: AttrKind::Str, doc: "`proven` or `calibrated`" },
     AnnotationDef {
+        key: "mean_abs",
+        kind: AttrKind::Float,
+        doc: "the greatest mean magnitude that the elements had on a sample of the calibration",
+    },
+    AnnotationDef {
         key: "modulus",
         kind: AttrKind::Floats,
         doc: "two numbers a and b: where what is compared above is off by n units, the result is off by at most a n + b units",
@@ -93,6 +98,8 @@ impl<D: Dialect> Func<D> {
             ("range_origin", _) => Some("annotation `range_origin` must be `proven` or `calibrated`".into()),
             ("modulus", Attr::Floats(v)) if v.len() == 2 && v.iter().all(|v| *v >= 0.0) => None,
             ("modulus", _) => Some("annotation `modulus` must be two numbers that are not negative".into()),
+            ("mean_abs", Attr::Float(v)) if *v >= 0.0 && v.is_finite() => None,
+            ("mean_abs", _) => Some("annotation `mean_abs` must be a number that is not negative".into()),
             ("err", Attr::Float(v)) if *v >= 0.0 => None,
             ("err", _) => Some("annotation `err` must not be negative".into()),
             ("frees", Attr::Ints(list)) => match op {

@@ -15,6 +15,8 @@ pub type Sample = IndexMap<String, Tensor>;
 pub struct Calibration {
     /// The range of each value that depends on an input, by index; [`Range::EMPTY`] for the others.
     pub ranges: Vec<Range>,
+    /// The greatest mean magnitude that the elements of such a value had on one sample.
+    pub means: Vec<f64>,
     /// The results on each sample.
     pub results: Vec<Vec<Tensor>>,
 }
@@ -59,20 +61,23 @@ pub fn calibrate_with(
         args.insert(arg.name.clone(), Tensor::F32(weights.get(&arg.name)?));
     }
     let mut ranges = vec![Range::EMPTY; func.values().len()];
+    let mut means = vec![0.0; func.values().len()];
     let mut results = Vec::with_capacity(samples.len());
     for (index, sample) in samples.iter().enumerate() {
         args.extend(sample.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
         let mut observe = |value: treville_ir::ValueId, tensor: &Tensor| {
             if origins[value.index()] == Origin::Secret {
                 let range = &mut ranges[value.index()];
-                *range = range.union(range_of(tensor));
+                let (seen, mean) = extent_of(tensor);
+                *range = range.union(seen);
+                means[value.index()] = mean.max(means[value.index()]);
             }
         };
         let result = evaluate_with(func, &args, &mut observe);
         results.push(result.map_err(|source| CalibrateError::Sample { index, source })?);
         done(index);
     }
-    Ok(Calibration { ranges, results })
+    Ok(Calibration { ranges, means, results })
 }
 
 impl Calibration {
@@ -86,17 +91,24 @@ impl Calibration {
     pub fn annotate(&self, func: &mut Func<Hlil>) {
         assert_eq!(func.values().len(), self.ranges.len(), "a calibration of another function");
         let values: Vec<_> = func.values().map(|(value, _)| value).collect();
-        for (value, &range) in values.into_iter().zip(&self.ranges) {
+        for (value, (&range, &mean)) in values.into_iter().zip(self.ranges.iter().zip(&self.means)) {
             if range.low <= range.high {
-                annotate(func, value, range);
+                annotate(func, value, range, mean);
             }
         }
     }
 }
 
-fn range_of(tensor: &Tensor) -> Range {
+/// The range of the elements, and the mean of their magnitudes.
+fn extent_of(tensor: &Tensor) -> (Range, f64) {
     match tensor {
-        Tensor::F32(x) => Range::over(x.iter().map(|&v| v.into())),
-        Tensor::I64(x) => Range::over(x.iter().map(|&v| v as f64)),
+        Tensor::F32(x) => extent(x.iter().map(|&v| v.into())),
+        Tensor::I64(x) => extent(x.iter().map(|&v| v as f64)),
     }
+}
+
+fn extent(values: impl ExactSizeIterator<Item = f64>) -> (Range, f64) {
+    let (count, mut sum) = (values.len().max(1) as f64, 0.0);
+    let range = Range::over(values.inspect(|v| sum += v.abs()));
+    (range, sum / count)
 }

@@ -46,13 +46,15 @@ impl Failure {
     }
 }
 
-/// Bounds the probability that a ScaleDown goes wrong in its top bits, under the annotated ranges.
+/// Bounds the probability that a ScaleDown goes wrong in its top bits.
 ///
-/// A ScaleDown of n elements with `local` rounding fails with probability at most n * max|x| / 2^k (union bound); `exact` and
-/// `probabilistic` cannot fail. Where no range is known, |x| is taken to be the largest that [`range::misfits`] admits.
+/// `local` rounding garbles an element x with probability |x| / 2^k over the shares, so one of a tensor's elements with at most the sum of
+/// these. The bound holds for every inference in which this sum is at most [`range::mass`]: [`range::MARGIN`] times the greatest one on a
+/// sample of the calibration, or what the ranges allow if that is less. Where neither is known, each |x| is taken to be the largest that
+/// [`range::misfits`] admits. `exact` and `probabilistic` rounding cannot fail.
 ///
 /// # Source
-/// SecureML (Mohassel, Zhang; S&P 2017), theorem 1.
+/// SecureML (Mohassel, Zhang; S&P 2017), theorem 1, whose bound is the next power of two.
 pub fn failure_bound(func: &Func<Llil>) -> Failure {
     let mut nodes = Vec::new();
     for (op_id, op) in func
@@ -63,13 +65,13 @@ pub fn failure_bound(func: &Func<Llil>) -> Failure {
         let Some(fixed) = ty.elem.fixed() else { continue };
         let ring_bits = f64::from(fixed.ring.get());
         // The ScaleDown's result stands for the same reals.
-        let known = range::of(func, op.operands[0]).or_else(|| range::of(func, op.results[0]));
-        let log2_x = match known {
-            Some(range) => range.magnitude().log2() + f64::from(fixed.frac),
-            None => ring_bits - 1.0 - range::MARGIN.log2(),
+        let known = range::mass(func, op.operands[0]).or_else(|| range::mass(func, op.results[0]));
+        let log2_sum = match known {
+            Some(mass) => mass.log2() + f64::from(fixed.frac),
+            None => ring_bits - 1.0 - range::MARGIN.log2() + (ty.elements() as f64).log2(),
         };
         // A probability, whatever the union bound says.
-        let log2 = (log2_x + (ty.elements() as f64).log2() - ring_bits).min(0.0);
+        let log2 = (log2_sum - ring_bits).min(0.0);
         nodes.push(NodeFailure { op: op_id, loc: op.loc.clone(), log2 });
     }
     let log2 = nodes.iter().map(|node| node.log2.exp2()).sum::<f64>().log2().min(0.0);

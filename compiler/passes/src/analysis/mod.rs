@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod error;
 pub mod failure;
+pub mod mean;
 pub mod proven;
 pub mod range;
 pub mod scale;

@@ -3,6 +3,8 @@
 use treville_ir::{Attr, Diagnostic, Dialect, Func, Op, ValueId};
 use treville_llil::{Llil, Secrecy, comparison_bits};
 
+use super::mean;
+
 /// How many times the attained range must fit: room for inputs that calibration has not seen.
 pub const MARGIN: f64 = 4.0;
 
@@ -84,11 +86,24 @@ pub fn of<D: Dialect>(func: &Func<D>, value: ValueId) -> Option<Range> {
     }
 }
 
-/// Annotates a value with a range that was attained in calibration, made [`Range::coarse`].
-pub fn annotate<D: Dialect>(func: &mut Func<D>, value: ValueId, range: Range) {
+/// The annotations that [`copy`] takes along.
+pub const KEYS: [&str; 3] = ["range", "range_origin", "mean_abs"];
+
+/// A bound on the sum of the magnitudes of a value's elements: [`MARGIN`] times the greatest that was attained in calibration, or the
+/// elements times the magnitude of the annotated range, whichever is less.
+pub fn mass<D: Dialect>(func: &Func<D>, value: ValueId) -> Option<f64> {
+    let by_range = of(func, value).map(Range::magnitude);
+    let by_mean = mean::of(func, value).map(|mean| mean * MARGIN);
+    let each = by_range.into_iter().chain(by_mean).reduce(f64::min)?;
+    Some(each * func.ty(value).elements() as f64)
+}
+
+/// Annotates a value with the range and the mean magnitude that it attained in calibration, both made [`Range::coarse`].
+pub fn annotate<D: Dialect>(func: &mut Func<D>, value: ValueId, range: Range, mean: f64) {
     let range = range.coarse();
     func.annotate(value, "range", Attr::from([range.low, range.high]));
     func.annotate(value, "range_origin", Attr::from("calibrated"));
+    mean::annotate(func, value, Range { low: 0.0, high: mean }.coarse().high);
 }
 
 /// Annotates a value with a range that it cannot leave.
@@ -107,8 +122,12 @@ pub(crate) fn derive(func: &mut Func<Llil>, value: ValueId) {
     let Some(range) = known.and_then(|operands| result(func, op, &operands)) else { return };
     let is_calibrated = |v: &ValueId| func.annotation(*v, "range_origin").and_then(Attr::as_str) == Some("calibrated");
     let origin = if op.operands.iter().any(is_calibrated) { "calibrated" } else { "proven" };
+    let mean = mean::result(func, op);
     func.annotate(value, "range", Attr::from([range.low, range.high]));
     func.annotate(value, "range_origin", Attr::from(origin));
+    if let Some(mean) = mean {
+        mean::annotate(func, value, mean);
+    }
 }
 
 /// The range of a public constant.
@@ -144,7 +163,7 @@ fn result(func: &Func<Llil>, op: &Op<Llil>, x: &[Range]) -> Option<Range> {
 
 /// Gives a value the range of another one that stands for the same reals.
 pub(crate) fn copy<From: Dialect, To: Dialect>(from: &Func<From>, old: ValueId, to: &mut Func<To>, new: ValueId) {
-    for key in ["range", "range_origin"] {
+    for key in KEYS {
         if let Some(attr) = from.annotation(old, key) {
             to.annotate(new, key, attr.clone());
         }

@@ -5,7 +5,7 @@ use treville_ir::{Attrs, Diagnostic, Op, ValueId, attrs};
 use treville_llil::RoundingMode;
 
 use super::{Lowering, Source, compare::BIT};
-use crate::analysis::range::Range;
+use crate::analysis::range::{self, Range};
 
 impl Lowering<'_> {
     pub(super) fn floor(&mut self, op: &Op<Hlil>) -> Result<(), Diagnostic> {
@@ -79,7 +79,7 @@ impl Lowering<'_> {
         let below = self.emit("drelu", &[rest], Attrs::new(), loc)?;
         let above = self.inverted(below, loc)?;
         let floor = self.emit("sub", &[quotient, above], Attrs::new(), loc)?;
-        for key in ["range", "range_origin"] {
+        for key in range::KEYS {
             // What is known of the ScaleDown holds of the floor.
             if let Some(attr) = self.rw.func().annotation(quotient, key).cloned() {
                 self.rw.func_mut().annotate(floor, key, attr);

@@ -264,16 +264,15 @@ impl<'a> Lowering<'a> {
         let Some(range) = range::of(self.rw.old(), old) else {
             return frac.saturating_add(self.options.headroom_bits) <= bits;
         };
-        let elements = range.magnitude() * range::MARGIN * 2f64.powi(frac.into());
-        elements <= 2f64.powi(bits.into()) && self.failures(old, elements) <= RARE
+        range.magnitude() * range::MARGIN * 2f64.powi(frac.into()) <= 2f64.powi(bits.into())
+            && self.failures(old, frac) <= RARE
     }
 
-    /// The probability that a ScaleDown of a value of this magnitude fails.
-    fn failures(&self, old: ValueId, elements: f64) -> f64 {
+    /// The probability that a ScaleDown of a value with these fraction bits fails.
+    fn failures(&self, old: ValueId, frac: u8) -> f64 {
         match self.options.rounding {
-            RoundingMode::Local => {
-                self.rw.old().ty(old).elements() as f64 * elements * 2f64.powi(-i32::from(self.options.ring.get()))
-            }
+            RoundingMode::Local => range::mass(self.rw.old(), old)
+                .map_or(0.0, |mass| mass * 2f64.powi(i32::from(frac) - i32::from(self.options.ring.get()))),
             RoundingMode::Exact | RoundingMode::Probabilistic => 0.0,
         }
     }

@@ -104,8 +104,7 @@ fn only_local_rounding_can_fail() {
         .iter()
         .map(|node| {
             let operand = func.op(node.op).operands[0];
-            let range = range::of(func, operand).unwrap();
-            func.ty(operand).elements() as f64 * range.magnitude() * 2f64.powi(24 - 64)
+            range::mass(func, operand).unwrap() * 2f64.powi(24 - 64)
         })
         .sum();
     assert!((failure.log2 - expected.log2()).abs() < 1e-9);

@@ -7,6 +7,7 @@ mod apply;
 mod canonicalize;
 mod dce;
 mod examples;
+mod failure;
 mod hlil_defer_softmax;
 mod hlil_exchange_pool_relu;
 mod hlil_expand_quotients;
