@@ -101,6 +101,9 @@ pub struct ModelArgs {
     /// The greatest probability, as `2^-N`, that an inference goes wrong beyond its error bound.
     #[arg(long, value_name = "2^-N")]
     pub max_failure: Option<String>,
+    /// The network that bytes and rounds are weighed on when the compiler chooses: `lan`, `wan` or `MBPS,MS`.
+    #[arg(long, value_name = "NET", default_value = "lan")]
+    pub net: String,
 }
 
 #[derive(Args, Debug)]
@@ -224,6 +227,9 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct CostArgs {
     /// The model.
     pub(crate) model: PathBuf,
+    /// Say what equality saturation found instead: the price before and after it, and what each rule gains.
+    #[arg(long)]
+    pub(crate) rules: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

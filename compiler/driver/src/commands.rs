@@ -372,6 +372,9 @@ fn verify_text(v: &crate::verify::Verification) -> String {
 }
 
 fn cost_command(args: &CostArgs) -> Result<String, Failure> {
+    if args.rules {
+        return crate::rules::rules(args);
+    }
     let compiled = load(&args.model, &args.options, None)?;
     let report = compiled.predicted();
     if args.json {

@@ -20,7 +20,7 @@ use crate::cli::ModelArgs;
 use crate::failure::Failure;
 use crate::model::{Model, Samples};
 use crate::package;
-use crate::price::{Price, price};
+use crate::price::{Price, network, price, prices};
 use crate::ranges;
 use crate::stopwatch::Stopwatch;
 
@@ -84,7 +84,9 @@ pub fn compile(
     check_weights_owner(&model.func)?;
     let rounding =
         RoundingMode::from_name(info.rounding.name()).expect("invariant: the runtime and LLIL have the same roundings");
-    let mut options = Options { ring: ring_bits(&args.ring_bits, backend)?, rounding, ..Options::default() };
+    let ring = ring_bits(&args.ring_bits, backend)?;
+    let prices = Some(prices(backend, ring));
+    let mut options = Options { ring, rounding, prices, network: network(&args.net)?, ..Options::default() };
     let max_failure = max_failure(args.max_failure.as_deref(), info.default_max_failure_log2)?;
     let mut notes: Vec<String> = model.notes.iter().map(|n| n.message.clone()).collect();
 
@@ -274,7 +276,7 @@ fn check_weights_owner(func: &Func<Hlil>) -> Result<(), Failure> {
     }
 }
 
-fn ring_bits(given: &str, backend: Backend) -> Result<RingBits, Failure> {
+pub(crate) fn ring_bits(given: &str, backend: Backend) -> Result<RingBits, Failure> {
     let supported = &backend.info().ring_bits;
     let bits = if given == "auto" { Some(*supported.end()) } else { given.parse().ok() };
     let bits = bits.filter(|b| supported.contains(b)).and_then(|b| RingBits::new(b).ok());

@@ -158,6 +158,7 @@ impl ModelArgs {
             public: vec![],
             secret: vec![],
             max_failure: None,
+            net: "lan".into(),
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod package;
 pub mod price;
 mod ranges;
 pub mod reference;
+mod rules;
 pub mod run;
 mod samples;
 pub mod simulate;

@@ -8,7 +8,7 @@ use treville_ir::{Diagnostic, Func};
 use treville_llil::Llil;
 use treville_net::{Shape, memory};
 use treville_party::{Manifest, PartyReport, Program, RunReport, Tensors, merge_reports};
-use treville_passes::{Prices, multiplications};
+use treville_passes::{Network, Prices, multiplications};
 use treville_protocol::{Env, Priced, Protocol, Session};
 use treville_ring::{RingBits, RingTensor};
 
@@ -54,6 +54,15 @@ impl Price {
         }
         by_op
     }
+}
+
+/// The network that `--net` names.
+pub fn network(name: &str) -> Result<Network, Failure> {
+    let shape: Shape = name.parse().map_err(|e: treville_net::ShapeError| Failure::usage(e.to_string()))?;
+    Ok(Network {
+        bytes_per_second: shape.bytes_per_second.round().max(1.0) as u64,
+        latency_us: u64::try_from(shape.latency.as_micros()).unwrap_or(u64::MAX),
+    })
 }
 
 /// The backend's prices, for passes that choose by them.

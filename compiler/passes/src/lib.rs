@@ -7,8 +7,12 @@
 //! - [`encode_inputs`], [`encode_weights`] and [`decode_results`] lead from reals to the ring and back.
 //!
 //! A pass is a pure function of module and options, one folder each; its module page states its rules and their domain.
-//! Deliberately absent: cost models and equality saturation (they come with the backends that price them).
+//! Deliberately absent: cost models. What a program costs is the backend's to say; whoever runs the passes brings [`Prices`].
 #![forbid(unsafe_code)]
+
+// The networks of the tests name this crate as a user does.
+#[cfg(test)]
+extern crate self as treville_passes;
 
 pub mod analysis;
 pub mod approximate;
@@ -16,10 +20,10 @@ pub mod canonicalize;
 pub mod dce;
 mod encode;
 pub mod hlil_defer_softmax;
-pub mod hlil_exchange_pool_relu;
 pub mod hlil_expand_quotients;
 pub mod hlil_fold_batch_norm;
 pub mod hlil_fold_constants;
+pub mod hlil_saturate;
 pub mod hlil_to_llil;
 pub mod llil_lazy_scale_down;
 pub mod llil_liveness;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use treville_hlil::{Scalar, Weights};
 use treville_ir::{ArgKind, parse};
-use treville_passes::{Level, Module, Options, PASSES, Pass, run_passes};
+use treville_passes::{Level, Module, PASSES, Pass, run_passes};
 
+use crate::hlil_saturate::priced;
 use crate::net::Random;
 
 #[test]
@@ -14,7 +15,7 @@ fn examples_hold() {
         let before = module(pass.example.before);
         assert!(pass.takes.contains(&before.level()), "{}", pass.name);
         let printed = before.to_string();
-        let after = run_passes(pass.name, before, &Options::default()).unwrap().to_string();
+        let after = run_passes(pass.name, before, &priced()).unwrap().to_string();
         if std::env::var_os("TREVILLE_BLESS").is_some() {
             let comment = pass.example.before.lines().next().unwrap();
             std::fs::write(folder(pass).join("before.mlir"), format!("{comment}\n{printed}")).unwrap();
@@ -30,8 +31,8 @@ fn examples_hold() {
 #[test]
 fn every_pass_is_idempotent_or_changes_the_dialect() {
     for pass in PASSES.iter().filter(|pass| pass.name != "hlil-to-llil") {
-        let once = run_passes(pass.name, module(pass.example.before), &Options::default()).unwrap();
-        let twice = run_passes(pass.name, once.clone(), &Options::default()).unwrap();
+        let once = run_passes(pass.name, module(pass.example.before), &priced()).unwrap();
+        let twice = run_passes(pass.name, once.clone(), &priced()).unwrap();
         assert_eq!(once.to_string(), twice.to_string(), "{}", pass.name);
         assert!(once.level() == twice.level() && once.level() != Level::Llil || pass.takes.contains(&Level::Llil));
     }

@@ -1,8 +1,9 @@
 //! A network as TensorFlow writes it, after each pass of the standard pipelines.
 
 use treville_ir::{ArgKind, attrs};
-use treville_passes::{Manager, Module, Options, Pass, resolve};
+use treville_passes::{Manager, Module, Pass, resolve};
 
+use crate::hlil_saturate::priced;
 use crate::net::{Net, assert_near, run, sample};
 
 fn network() -> Module {
@@ -44,7 +45,7 @@ fn each_pass_of_the_standard_pipelines() {
     };
     let passes = resolve("hlil-default,hlil-to-llil,llil-default").unwrap();
     let mut manager = Manager { after_each: Some(&mut after_each), verify_each: true };
-    let (after, _) = manager.run(&passes, before.clone(), &Options::default()).unwrap();
+    let (after, _) = manager.run(&passes, before.clone(), &priced()).unwrap();
     insta::assert_snapshot!(stages.join("\n"));
     let sample = sample(&before, 1);
     assert_near(&run(&before, &sample), &run(&after, &sample), 1e-2, "the whole pipeline");
@@ -54,7 +55,7 @@ fn each_pass_of_the_standard_pipelines() {
 fn the_result_does_not_depend_on_the_run() {
     let compile = || {
         let passes = resolve("hlil-default,hlil-to-llil,llil-default").unwrap();
-        Manager::default().run(&passes, network(), &Options::default()).unwrap().0
+        Manager::default().run(&passes, network(), &priced()).unwrap().0
     };
     let (a, b) = (compile(), compile());
     assert_eq!(a.to_string(), b.to_string());
