@@ -34,8 +34,15 @@ fn ranges_of_an_earlier_compile_are_taken() {
     ] {
         assert!(other.stderr.contains(said), "no {said} in\n{}", other.stderr);
     }
-    let auto = compile("digits_cnn", &["-o", "other", "--ranges", "calibrated"]);
-    assert_eq!((auto.code, auto.stderr.contains("--scale N")), (Some(2), true), "{}", auto.stderr);
+    let auto = compile("digits_cnn", &["-o", "by_bound", "--ranges", "calibrated"]);
+    assert_eq!(
+        (auto.code, auto.stdout.contains("chosen by the proven error bound")),
+        (Some(0), true),
+        "{}",
+        auto.stdout
+    );
+    let sweep = compile("digits_cnn", &["-o", "other", "--scale", "sweep", "--ranges", "calibrated"]);
+    assert_eq!((sweep.code, sweep.stderr.contains("no `--scale sweep`")), (Some(2), true), "{}", sweep.stderr);
     let two = compile(
         "digits_cnn",
         &["-o", "other", "--scale", "12", "--ranges", "calibrated", "--input-range", "image=0:1"],

@@ -26,7 +26,6 @@ use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
 use crate::{data, demo, doctor, keys, opt};
-use treville_passes::analysis::scale::ScaleRow;
 
 /// Runs a command.
 pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
@@ -97,12 +96,11 @@ fn summary(compiled: &Compiled) -> String {
     let m = &compiled.manifest;
     let report = compiled.predicted();
     let mut text = format!(
-        "{} for {}: {} nodes, scale {} ({}), ring {} bits, {} rounding\n",
+        "{} for {}: {} nodes, {}, ring {} bits, {} rounding\n",
         m.model,
         m.backend,
         report.nodes.len(),
-        m.scale,
-        compiled.scale_origin,
+        compiled.scales.describe(),
         m.ring_bits,
         m.rounding
     );
@@ -126,16 +124,7 @@ fn summary(compiled: &Compiled) -> String {
         "  probability that an inference goes wrong beyond its error bound: {}\n",
         m.failure_log2.map_or("0".into(), probability)
     );
-    if !compiled.sweep.is_empty() {
-        text += "\nscale sweep on the calibration data:\n";
-        let agree = |n: usize| format!("{:.1} %", 100.0 * n as f64 / compiled.n_calibrated.max(1) as f64);
-        let row = |r: &ScaleRow| {
-            let chosen = if u32::from(r.scale) == m.scale { "chosen" } else { "" };
-            vec![r.scale.to_string(), agree(r.agreeing), format!("{:.1e}", r.max_abs_err), chosen.into()]
-        };
-        let rows: Vec<Vec<String>> = compiled.sweep.iter().map(row).collect();
-        text += &table(&["scale", "decides as float", "largest error", ""], &rows);
-    }
+    text += &compiled.scales.table();
     text += "\nwhat the program reveals to all parties: shapes, operations, scales, the ranges and error bounds in program.llil, and this cost\n";
     text += &nodes_table(&report, false);
     text += &format!(

@@ -10,7 +10,7 @@ use treville_passes::analysis::calibrate::calibrate_with;
 use treville_passes::analysis::error::annotate_err;
 use treville_passes::analysis::failure::failure_bound;
 use treville_passes::analysis::range;
-use treville_passes::analysis::scale::{ScaleError, ScaleRow, search_scale};
+use treville_passes::analysis::trial::Trials;
 use treville_passes::{Manager, Module, Options, Pass, PassError, peak_live_bytes, resolve};
 use treville_ring::RingBits;
 
@@ -22,6 +22,7 @@ use crate::model::{Model, Samples};
 use crate::package;
 use crate::price::{Price, network, price, prices};
 use crate::ranges;
+use crate::scales::{self, ChosenScale};
 use crate::stopwatch::Stopwatch;
 
 /// A compiled model, with everything that commands show of it.
@@ -44,12 +45,8 @@ pub struct Compiled {
     pub manifest: Manifest,
     /// The weights that the owner brings, under a salt.
     pub weights: WeightFile,
-    /// `given`, or what the scale was chosen on.
-    pub scale_origin: String,
-    /// The scales that were tried on the calibration samples, where one was chosen.
-    pub sweep: Vec<ScaleRow>,
-    /// How many calibration samples there were.
-    pub n_calibrated: usize,
+    /// The scale, and how it was chosen.
+    pub scales: ChosenScale,
     price: Price,
     /// The bound on the difference between the backend's first result and the reference evaluator's, as a real number, where it is known.
     pub error_bound: Option<f64>,
@@ -108,49 +105,45 @@ pub fn compile(
         format!("the softmax of `{}` is computed in the clear by `{owners}`, which learns the logits", result.name)
     }));
 
-    let calibration = match &args.ranges {
+    let (calibration, float) = match &args.ranges {
         Some(path) => {
             ranges::take(&mut hlil, path, &model.listing)?;
             notes.push(format!("ranges are taken from {}", path.display()));
-            None
+            (None, Vec::new())
         }
         None => {
             let calibration = Calibration::choose(&model, args, default_calibration)?;
             let inputs = &calibration.samples.inputs;
             let bar = watch.progress.then(|| progress_bar(inputs.len())).unwrap_or_else(ProgressBar::hidden);
-            calibrate_with(&hlil, &hlil_weights, inputs, &mut |_| bar.inc(1))
-                .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?
-                .annotate(&mut hlil);
+            let found = calibrate_with(&hlil, &hlil_weights, inputs, &mut |_| bar.inc(1))
+                .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
+            found.annotate(&mut hlil);
             bar.finish_and_clear();
-            let n_samples = calibration.samples.inputs.len();
-            notes.push(format!("ranges are calibrated on {} ({n_samples} samples)", calibration.origin));
-            Some(calibration)
+            notes.push(format!("ranges are calibrated on {} ({} samples)", calibration.origin, inputs.len()));
+            (Some(calibration), found.results)
         }
     };
 
     stopwatch.lap("find ranges");
 
-    let (scale_origin, sweep);
-    (options.scale, scale_origin, sweep) = match (args.scale.as_str(), &calibration) {
-        ("auto", None) => {
-            return Err(Failure::usage("--ranges evaluates nothing, so there is no `--scale auto`: say --scale N"));
-        }
-        ("auto", Some(Calibration { samples, origin })) => {
-            let labels = samples.labels.as_deref();
-            let found = search_scale(&hlil, &hlil_weights, &samples.inputs, labels, &options, max_failure)
-                .map_err(|e| scale_failure(e, &model))?;
-            let rows = found.rows.into_iter().filter(|r| r.fits).collect();
-            (found.scale, format!("chosen on {origin}"), rows)
-        }
-        (given, _) => {
-            let scale = given.parse().ok().filter(|s| (1..=40).contains(s));
-            (
-                scale.ok_or_else(|| Failure::usage(format!("--scale {given}: expected `auto` or 1 to 40")))?,
-                "given".into(),
-                Vec::new(),
-            )
-        }
+    let chosen = {
+        let origin = calibration.as_ref().map(|calibration| calibration.origin.as_str());
+        let samples = calibration.as_ref().map(|calibration| &calibration.samples);
+        let trials = Trials {
+            func: &hlil,
+            weights: &hlil_weights,
+            samples: samples.map_or(&[], |samples| &samples.inputs),
+            float: &float,
+            labels: samples.and_then(|samples| samples.labels.as_deref()),
+            options: &options,
+            max_failure_log2: max_failure,
+        };
+        scales::choose(&args.scale, &trials, origin, &model)?
     };
+    options.scale = chosen.scale;
+    if let Some(scales) = &chosen.scales {
+        scales.annotate(&mut hlil, chosen.scale);
+    }
     stopwatch.lap("find the scale");
     let lowered =
         run("hlil-to-llil,llil-default", Module::Hlil(hlil.clone(), hlil_weights.clone()), &options, stopwatch)?;
@@ -207,9 +200,7 @@ pub fn compile(
         plan,
         manifest,
         weights,
-        scale_origin,
-        sweep,
-        n_calibrated: calibration.map_or(0, |c| c.samples.inputs.len()),
+        scales: chosen,
         price,
         error_bound,
     })
@@ -295,7 +286,7 @@ fn max_failure(given: Option<&str>, default: f64) -> Result<f64, Failure> {
         .ok_or_else(|| Failure::usage(format!("--max-failure {text}: expected a probability such as 2^-40")))
 }
 
-fn pass_failure(error: &PassError, model: &Model) -> Failure {
+pub(crate) fn pass_failure(error: &PassError, model: &Model) -> Failure {
     match error {
         // The shapes were checked on the real-valued program: what breaks a constraint here has too many fraction bits.
         PassError::Refused { pass: "hlil-to-llil", diagnostics } if diagnostics.iter().all(|d| d.code == "E0204") => {
@@ -316,14 +307,6 @@ fn pass_failure(error: &PassError, model: &Model) -> Failure {
             ))
         }
         PassError::Level { .. } => Failure::other(error.to_string()),
-    }
-}
-
-fn scale_failure(error: ScaleError, model: &Model) -> Failure {
-    match error {
-        ScaleError::Calibrate(e) => Failure::new(Exit::Range, format!("calibration: {e}")),
-        ScaleError::Pass(e) => pass_failure(&e, model),
-        ScaleError::NoFit { diagnostics } => Failure::diagnostics(Exit::Range, &diagnostics, &model.listing, false),
     }
 }
 

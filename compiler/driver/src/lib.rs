@@ -26,6 +26,7 @@ pub mod reference;
 mod rules;
 pub mod run;
 mod samples;
+mod scales;
 pub mod simulate;
 mod source;
 pub mod stopwatch;

@@ -17,6 +17,7 @@ pub struct AnnotationDef {
 pub static ANNOTATIONS: &[AnnotationDef] = &[
     AnnotationDef { key: "range", kind: AttrKind::Floats, doc: "least and greatest value, as reals" },
     AnnotationDef { key: "range_origin", kind: AttrKind::Str, doc: "`proven` or `calibrated`" },
+    AnnotationDef { key: "frac", kind: AttrKind::Int, doc: "fraction bits that the value is to have" },
     AnnotationDef {
         key: "mean_abs",
         kind: AttrKind::Float,
@@ -98,6 +99,8 @@ impl<D: Dialect> Func<D> {
             ("range_origin", _) => Some("annotation `range_origin` must be `proven` or `calibrated`".into()),
             ("modulus", Attr::Floats(v)) if v.len() == 2 && v.iter().all(|v| *v >= 0.0) => None,
             ("modulus", _) => Some("annotation `modulus` must be two numbers that are not negative".into()),
+            ("frac", Attr::Int(bits)) if (0..64).contains(bits) => None,
+            ("frac", _) => Some("annotation `frac` must be 0 to 63".into()),
             ("mean_abs", Attr::Float(v)) if *v >= 0.0 && v.is_finite() => None,
             ("mean_abs", _) => Some("annotation `mean_abs` must be a number that is not negative".into()),
             ("err", Attr::Float(v)) if *v >= 0.0 => None,

@@ -23,6 +23,7 @@ pub mod hlil_defer_softmax;
 pub mod hlil_expand_quotients;
 pub mod hlil_fold_batch_norm;
 pub mod hlil_fold_constants;
+pub mod hlil_infer_scales;
 pub mod hlil_saturate;
 pub mod hlil_to_llil;
 pub mod llil_lazy_scale_down;

@@ -80,6 +80,7 @@ pub static PASSES: &[&Pass] = &[
     &crate::hlil_fold_constants::PASS,
     &crate::hlil_saturate::PASS,
     &crate::dce::PASS,
+    &crate::hlil_infer_scales::PASS,
     &crate::hlil_to_llil::PASS,
     &crate::llil_lazy_scale_down::PASS,
     &crate::llil_liveness::PASS,

@@ -32,23 +32,61 @@ impl Off {
 /// one result sums up over the weights. A piecewise function or a floor is bounded by its `modulus` where the comparisons in it may come
 /// out otherwise. A value whose bound is unknown (an index, a product of two secrets without ranges) has none.
 pub fn annotate_err(func: &mut Func<Llil>, weights: &Weights) -> Vec<Option<f64>> {
-    let mut offs: Vec<Off> = vec![Off::Unknown; func.values().len()];
-    for (value, _) in func.args() {
-        offs[value.index()] = Off::By(0.0);
-    }
-    let mut found: Vec<(ValueId, f64)> = Vec::new();
-    for (_, op) in func.ops() {
-        let off = off(func, weights, op, &|i| offs[op.operands[i].index()]);
-        offs[op.results[0].index()] = off;
-        found.extend(off.bound().map(|bound| (op.results[0], bound)));
-    }
-    for (value, bound) in found {
+    let offs = Errors { func, weights, from: From::Reference }.offs();
+    let bounds = func.results().iter().map(|r| offs[r.value.index()].bound()).collect();
+    let results: Vec<ValueId> = func.ops().map(|(_, op)| op.results[0]).collect();
+    for (value, bound) in results.into_iter().filter_map(|v| Some((v, offs[v.index()].bound()?))) {
         func.annotate(value, "err", Attr::Float(published(bound)));
     }
+    bounds
+}
+
+/// The greatest possible difference, in units of their last place, between the results and what the program means over the reals.
+///
+/// Inputs and weights are off by half a unit as they are encoded; all else is as in [`annotate_err`]. The bounds are for the worst case in
+/// every operation, so deep networks have bounds that mean little.
+pub fn error_bounds(func: &Func<Llil>, weights: &Weights) -> Vec<Option<f64>> {
+    let offs = Errors { func, weights, from: From::Reals }.offs();
     func.results().iter().map(|r| offs[r.value.index()].bound()).collect()
 }
 
-fn off(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, operand: &dyn Fn(usize) -> Off) -> Off {
+/// What errors are differences from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    /// The evaluator that rounds down, on the same encoded inputs and weights.
+    Reference,
+    /// Real numbers.
+    Reals,
+}
+
+struct Errors<'a> {
+    func: &'a Func<Llil>,
+    weights: &'a Weights,
+    from: From,
+}
+
+impl Errors<'_> {
+    /// How far each value can be off, by index.
+    fn offs(&self) -> Vec<Off> {
+        let mut offs: Vec<Off> = vec![Off::Unknown; self.func.values().len()];
+        for (value, _) in self.func.args() {
+            offs[value.index()] = Off::By(self.encoding(value));
+        }
+        for (_, op) in self.func.ops() {
+            offs[op.results[0].index()] = off(self, op, &|i| offs[op.operands[i].index()]);
+        }
+        offs
+    }
+
+    /// How far an encoded value can be off: integers are exact.
+    fn encoding(&self, value: ValueId) -> f64 {
+        let frac = self.func.ty(value).elem.fixed().map_or(0, |fixed| fixed.frac);
+        if self.from == From::Reals && frac > 0 { 0.5 } else { 0.0 }
+    }
+}
+
+fn off(errors: &Errors<'_>, op: &Op<Llil>, operand: &dyn Fn(usize) -> Off) -> Off {
+    let func = errors.func;
     let operands: Vec<Off> = (0..op.operands.len()).map(operand).collect();
     let decided = operands.iter().filter_map(|off| if let Off::Decided(units) = off { Some(*units) } else { None });
     let decided = decided.reduce(f64::max);
@@ -60,7 +98,7 @@ fn off(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, operand: &dyn Fn(usi
         (Some(units), _) => return Off::Decided(units),
         _ => {}
     }
-    let bound = bound(func, weights, op, &|i| operands[i].bound());
+    let bound = bound(errors, op, &|i| operands[i].bound());
     match (op.def.mnemonic, bound) {
         ("drelu", Some(units)) if units > 0.0 => Off::Decided(units),
         (_, Some(units)) => Off::By(units),
@@ -73,13 +111,14 @@ fn published(bound: f64) -> f64 {
     if bound > 2.0 { bound.log2().ceil().exp2() } else { bound }
 }
 
-fn bound(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, err: &dyn Fn(usize) -> Option<f64>) -> Option<f64> {
+fn bound(errors: &Errors<'_>, op: &Op<Llil>, err: &dyn Fn(usize) -> Option<f64>) -> Option<f64> {
+    let (func, weights) = (errors.func, errors.weights);
     let int = |name: &str| match op.attrs.get(name) {
         Some(Attr::Int(v)) => *v as i32,
         _ => 0,
     };
     match op.def.mnemonic {
-        "constant" => Some(0.0),
+        "constant" => Some(errors.encoding(op.results[0])),
         "add" | "sub" => Some(err(0)? + err(1)?),
         "neg" | "relu" | "drelu" | "max_pool" | "reshape" | "transpose" | "pad" | "slice" | "gather" => err(0),
         "reduce_sum" => {
@@ -90,11 +129,16 @@ fn bound(func: &Func<Llil>, weights: &Weights, op: &Op<Llil>, err: &dyn Fn(usize
         // The count times its rounded reciprocal is at most half a count above 2^divisor_frac.
         "avg_pool" => {
             let taps: i64 = op.attrs.get("kernel").and_then(Attr::as_ints)?.iter().product();
-            Some(err(0)? * (2f64.powi(int("divisor_frac")) + taps as f64 / 2.0))
+            let rounded = match errors.from {
+                From::Reference => 0.0,
+                From::Reals => magnitude(func, weights, op.operands[0])? * taps as f64 / 2.0,
+            };
+            Some(err(0)? * (2f64.powi(int("divisor_frac")) + taps as f64 / 2.0) + rounded)
         }
         "scale_up" => Some(err(0)? * 2f64.powi(int("shift"))),
         "scale_down" => {
-            let exact = matches!(op.attrs.get("rounding"), Some(Attr::Str(r)) if r == "exact");
+            let exact = errors.from == From::Reference
+                && matches!(op.attrs.get("rounding"), Some(Attr::Str(r)) if r == "exact");
             Some((err(0)? / 2f64.powi(int("shift"))).ceil() + if exact { 0.0 } else { 1.0 })
         }
         // Every term is zero where no operand has an error.

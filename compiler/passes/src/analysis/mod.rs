@@ -7,3 +7,5 @@ pub mod mean;
 pub mod proven;
 pub mod range;
 pub mod scale;
+pub mod sweep;
+pub mod trial;

@@ -1,50 +1,41 @@
-//! The scale search: the smallest number of fraction bits that keeps a model's decisions.
+//! The search for a base scale: the smallest that keeps a model's decisions, and two bits more.
+//!
+//! An error is halved by each bit, so one trial tells about how many bits there are too many or too few, and a second or third one
+//! confirms it. Which scales fit the ring and the failure bound is found by bisection, and nothing is evaluated for it.
 
-use treville_hlil::{Hlil, Tensor, Weights};
-use treville_ir::{Diagnostic, Func};
-use treville_llil::{Exact, Llil, evaluate};
+use treville_ir::Diagnostic;
 
-use super::calibrate::{CalibrateError, Sample, calibrate};
-use super::failure::failure_bound;
+use super::calibrate::CalibrateError;
+use super::error::error_bounds;
 use super::range;
-use crate::hlil_to_llil;
-use crate::{Module, Options, PassError, decode_results, encode_inputs, encode_weights, run_passes};
+use super::trial::{ScaleRow, Trials};
+use crate::hlil_infer_scales::Scales;
+use crate::{Module, PassError};
 
 /// The scales that are tried.
 pub const SCALES: std::ops::RangeInclusive<u8> = 4..=24;
 
-/// Bits that are added to the smallest scale that keeps the decisions.
+/// Bits that are added to the smallest scale that keeps the decisions: few samples decide little.
 pub const EXTRA_BITS: u8 = 2;
 
 /// The error that a scale may make, as a share of the spread of the float results: few samples decide little, errors show early.
 pub const MAX_RELATIVE_ERROR: f64 = 1.0 / 1024.0;
 
-/// What a program does at one scale.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScaleRow {
-    /// The fraction bits.
-    pub scale: u8,
-    /// Whether all ranges and the failure bound fit, and every sample could be evaluated.
-    pub fits: bool,
-    /// Samples with the decision of the float program.
-    pub agreeing: usize,
-    /// Samples with the right decision, where labels are given.
-    pub correct: Option<usize>,
-    /// The largest error of a result.
-    pub max_abs_err: f64,
-}
+/// The scale that is tried first.
+const FIRST: u8 = 12;
+
+/// Scales that are evaluated on the samples, at most; one more where none of them keeps the decisions.
+const MAX_TRIALS: usize = 4;
 
 /// The outcome of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScaleSearch {
-    /// The chosen scale.
+    /// The chosen base scale.
     pub scale: u8,
-    /// All scales that were tried.
+    /// The scales of the tensors, where they are not the same for all.
+    pub scales: Option<Scales>,
+    /// What was evaluated, in ascending order of scale.
     pub rows: Vec<ScaleRow>,
-    /// Samples with the right decision in float, where labels are given.
-    pub float_correct: Option<usize>,
-    /// The number of samples.
-    pub n_samples: usize,
 }
 
 /// Why there is no scale.
@@ -64,149 +55,197 @@ pub enum ScaleError {
     },
 }
 
-/// Sweeps the scale and picks the smallest from which on all fitting scales decide as float does on every sample with a small error
-/// ([`MAX_RELATIVE_ERROR`]), plus [`EXTRA_BITS`] as far as they fit. Where no scale agrees on every sample, the one with the most
-/// agreement is taken instead, of equal ones the smallest.
+/// The program of fewest bytes that decides as float does on every sample, with an error of at most [`MAX_RELATIVE_ERROR`] of the spread of
+/// the results and [`EXTRA_BITS`] to spare as far as they fit.
 ///
-/// A scale at which an inference fails with a probability above `2^max_failure_log2` does not fit.
-/// `func` is the program after the HLIL passes; `labels` are the right decisions, one a sample, and only reported.
+/// Each tensor has its own scale, as `scales` says. Where one scale for all takes fewer bytes and keeps the decisions too, that is taken.
+/// Where no scale that fits keeps the decisions, the one with the most of them is taken, of equal ones the one with the smallest error.
+/// Without samples, the proven bound on the error takes the place of the measured one.
 ///
 /// # Errors
-/// Samples that do not fit the program, ops without a fixed-point form, and ranges that fit no scale.
-pub fn search_scale(
-    func: &Func<Hlil>,
-    weights: &Weights,
-    samples: &[Sample],
-    labels: Option<&[i64]>,
-    options: &Options,
-    max_failure_log2: f64,
-) -> Result<ScaleSearch, ScaleError> {
-    let float = calibrate(func, weights, samples)?;
-    let mut func = func.clone();
-    float.annotate(&mut func);
-    let correct = |decisions: &[i64]| labels.map(|labels| decisions.iter().zip(labels).filter(|(a, b)| a == b).count());
-    let float_decisions: Vec<i64> = float.results.iter().map(|results| decision(results)).collect();
-
-    let mut rows = Vec::new();
-    let mut misfits = Vec::new();
-    for scale in SCALES {
-        let module = Module::Hlil(func.clone(), weights.clone());
-        let lowered = run_passes("hlil-to-llil,llil-default", module, &Options { scale, ..options.clone() });
-        let fixed = match lowered {
-            Ok(module) => run_fixed(&module, samples, max_failure_log2),
-            // What is unsupported at one scale is so at all; the rest is want of bits.
-            Err(PassError::Refused { diagnostics, .. })
-                if diagnostics.iter().all(|d| d.code != hlil_to_llil::UNSUPPORTED) =>
-            {
-                Err(diagnostics)
-            }
-            Err(error) => return Err(error.into()),
-        };
-        rows.push(match fixed {
-            Ok(results) => {
-                let decisions: Vec<i64> = results.iter().map(|results| decision(results)).collect();
-                let agreeing = decisions.iter().zip(&float_decisions).filter(|(a, b)| a == b).count();
-                let errors = results.iter().zip(&float.results).map(|(fixed, float)| error(fixed, float));
-                ScaleRow {
-                    scale,
-                    fits: true,
-                    agreeing,
-                    correct: correct(&decisions),
-                    max_abs_err: errors.fold(0.0, f64::max),
-                }
-            }
-            Err(diagnostics) => {
-                if misfits.is_empty() {
-                    misfits = diagnostics;
-                }
-                ScaleRow { scale, fits: false, agreeing: 0, correct: labels.map(|_| 0), max_abs_err: f64::INFINITY }
-            }
-        });
+/// Ops without a fixed-point form, and ranges or failure bounds that fit no scale.
+pub fn search_scale(trials: &Trials<'_>, scales: Scales) -> Result<ScaleSearch, ScaleError> {
+    let own = search(trials, Some(&scales))?;
+    let own_bytes = bytes(trials, own.scale, Some(&scales))?;
+    let own = ScaleSearch { scales: Some(scales), ..own };
+    let common_bytes = bytes(trials, own.scale, None)?;
+    if common_bytes.zip(own_bytes).is_none_or(|(common, own)| common >= own) {
+        return Ok(own);
     }
-    let spread = spread(&float.results);
-    let Some(scale) = choose(&rows, samples.len(), spread * MAX_RELATIVE_ERROR) else {
-        return Err(ScaleError::NoFit { diagnostics: misfits });
+    let common = match search(trials, None) {
+        Ok(common) => common,
+        Err(ScaleError::NoFit { .. }) => return Ok(own),
+        Err(error) => return Err(error),
     };
-    Ok(ScaleSearch { scale, rows, float_correct: correct(&float_decisions), n_samples: samples.len() })
+    let keeps_all = common.rows.iter().any(|row| Target::of(trials).is_met(row));
+    let is_cheaper = bytes(trials, common.scale, None)?.zip(own_bytes).is_some_and(|(common, own)| common < own);
+    Ok(if keeps_all && is_cheaper { common } else { own })
 }
 
-fn choose(rows: &[ScaleRow], n_samples: usize, max_abs_err: f64) -> Option<u8> {
-    let fitting: Vec<&ScaleRow> = rows.iter().filter(|row| row.fits).collect();
-    let good = |row: &&&ScaleRow| row.agreeing == n_samples && row.max_abs_err <= max_abs_err;
-    let smallest_good = fitting.iter().rev().take_while(good).last();
-    let most_agreeing = || fitting.iter().rev().max_by_key(|row| row.agreeing);
-    let base = smallest_good.or_else(most_agreeing)?.scale;
-    fitting.iter().map(|row| row.scale).filter(|scale| (base..=base + EXTRA_BITS).contains(scale)).max()
+/// What a scale has to reach.
+struct Target {
+    agreeing: usize,
+    max_abs_err: f64,
 }
 
-fn run_fixed(module: &Module, samples: &[Sample], max_failure_log2: f64) -> Result<Vec<Vec<Tensor>>, Vec<Diagnostic>> {
-    let func: &Func<Llil> = module.llil().expect("invariant: hlil-to-llil makes LLIL");
-    let mut misfits = range::misfits(func);
-    misfits.extend(failure_bound(func).refusal(max_failure_log2));
-    if !misfits.is_empty() {
-        return Err(misfits);
+impl Target {
+    fn of(trials: &Trials<'_>) -> Self {
+        Self { agreeing: trials.samples.len(), max_abs_err: trials.spread() * MAX_RELATIVE_ERROR }
     }
-    let mut args = encode_weights(func, module.weights())?;
-    let mut all = Vec::with_capacity(samples.len());
-    for sample in samples {
-        args.extend(encode_inputs(func, sample)?);
-        let results = evaluate(func, &args, &mut Exact, &mut |_, _| {}).map_err(|e| vec![e.into()])?;
-        all.push(decode_results(func, &results));
+
+    fn is_met(&self, row: &ScaleRow) -> bool {
+        row.fits && row.agreeing == self.agreeing && row.max_abs_err <= self.max_abs_err
     }
-    Ok(all)
+
+    /// By how many bits the error of a row is too large, or too small where negative.
+    fn lack(&self, row: &ScaleRow) -> i32 {
+        let bits = (row.max_abs_err / self.max_abs_err).log2();
+        if bits.is_nan() { 0 } else { bits.ceil().clamp(-24.0, 24.0) as i32 }
+    }
 }
 
-/// What a sample's first result decides: an index as it is, the first maximum of several values, the side of 0.5 of a single one.
-pub fn decision(results: &[Tensor]) -> i64 {
-    match results.first() {
-        Some(Tensor::I64(x)) => x.first().copied().unwrap_or(0),
-        Some(Tensor::F32(x)) if x.len() == 1 => i64::from(x.iter().all(|&v| v > 0.5)),
-        Some(Tensor::F32(x)) => {
-            let greater = |best: (i64, f32), (i, &v): (usize, &f32)| if v > best.1 { (i as i64, v) } else { best };
-            x.iter().enumerate().fold((0, f32::NEG_INFINITY), greater).0
+fn search(trials: &Trials<'_>, scales: Option<&Scales>) -> Result<ScaleSearch, ScaleError> {
+    let top = greatest_fitting(trials, scales)?;
+    if trials.samples.is_empty() {
+        return Ok(ScaleSearch { scale: by_bound(trials, scales, top)?, scales: None, rows: Vec::new() });
+    }
+    let target = Target::of(trials);
+    let mut rows: Vec<ScaleRow> = Vec::new();
+    let mut next = Some(FIRST.min(top));
+    while let Some(scale) = next.filter(|_| rows.len() < MAX_TRIALS) {
+        rows.push(tried(trials, scale, scales)?);
+        next = next_scale(&rows, &target, top);
+    }
+    let met = |rows: &[ScaleRow]| rows.iter().filter(|row| target.is_met(row)).map(|row| row.scale).min();
+    if met(&rows).is_none() && rows.iter().all(|row| row.scale != top) {
+        rows.push(tried(trials, top, scales)?);
+    }
+    rows.sort_by_key(|row| row.scale);
+    let scale = match met(&rows) {
+        Some(least) => {
+            let mut scale = (least + EXTRA_BITS).min(top);
+            while scale > least && trials.lower(scale, scales)?.is_err() {
+                scale -= 1;
+            }
+            scale
         }
-        None => 0,
+        None => most_agreeing(&rows).unwrap_or(top),
+    };
+    Ok(ScaleSearch { scale, scales: None, rows })
+}
+
+/// The scale to try after these rows: where the last one says that the target would just be met, between what is known not to meet it and
+/// what is known to.
+fn next_scale(rows: &[ScaleRow], target: &Target, top: u8) -> Option<u8> {
+    let last = rows.last()?;
+    let too_small = rows.iter().filter(|row| !target.is_met(row)).map(|row| row.scale).max();
+    let enough = rows.iter().filter(|row| target.is_met(row)).map(|row| row.scale).min();
+    let least = too_small.map_or(*SCALES.start(), |scale| scale + 1);
+    let most = enough.map_or(top, |scale| scale - 1);
+    let wanted = i32::from(last.scale) + target.lack(last);
+    (least <= most).then(|| wanted.clamp(least.into(), most.into()) as u8).filter(|next| {
+        // A scale that meets the target with less than a bit to spare is the smallest that does.
+        !(target.is_met(last) && i32::from(*next) < wanted) && !(target.is_met(last) && i32::from(last.scale) == wanted)
+    })
+}
+
+/// The row with the most agreement; of equal ones the one with the smallest error.
+fn most_agreeing(rows: &[ScaleRow]) -> Option<u8> {
+    let fitting = rows.iter().filter(|row| row.fits);
+    let better =
+        |a: &&ScaleRow, b: &&ScaleRow| a.agreeing.cmp(&b.agreeing).then(b.max_abs_err.total_cmp(&a.max_abs_err));
+    fitting.max_by(better).map(|row| row.scale)
+}
+
+fn tried(trials: &Trials<'_>, scale: u8, scales: Option<&Scales>) -> Result<ScaleRow, ScaleError> {
+    Ok(match trials.lower(scale, scales)? {
+        Ok(module) => trials.run(&module, scale),
+        Err(_) => trials.misfit(scale),
+    })
+}
+
+/// The greatest scale that fits; what fits at one scale fits at the smaller ones.
+fn greatest_fitting(trials: &Trials<'_>, scales: Option<&Scales>) -> Result<u8, ScaleError> {
+    let (mut fitting, last) = (*SCALES.start(), *SCALES.end());
+    if let Err(diagnostics) = trials.lower(fitting, scales)? {
+        return Err(ScaleError::NoFit { diagnostics });
     }
+    let mut beyond = last + 1;
+    while beyond - fitting > 1 {
+        let middle = (fitting + beyond) / 2;
+        match trials.lower(middle, scales)? {
+            Ok(_) => fitting = middle,
+            Err(_) => beyond = middle,
+        }
+    }
+    Ok(fitting)
 }
 
-/// The largest difference between two lists of results; indices do not count.
-fn error(fixed: &[Tensor], float: &[Tensor]) -> f64 {
-    let pairs = fixed.iter().zip(float).filter_map(|(a, b)| Some((a.as_f32()?, b.as_f32()?)));
-    pairs.flat_map(|(a, b)| a.iter().zip(b)).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+/// The smallest scale at which the error of the first result is proven to be small; the greatest one that fits where there is none.
+fn by_bound(trials: &Trials<'_>, scales: Option<&Scales>, top: u8) -> Result<u8, ScaleError> {
+    let result = trials.func.results()[0].value;
+    let spread = range::of(trials.func, result).map_or(0.0, |range| range.high - range.low);
+    let (mut beyond, mut enough) = (*SCALES.start() - 1, top);
+    while enough - beyond > 1 {
+        let middle = (beyond + enough) / 2;
+        let bound = trials.lower(middle, scales)?.ok().and_then(|module| real_bound(&module));
+        match bound.is_some_and(|bound| bound <= spread * MAX_RELATIVE_ERROR) {
+            true => enough = middle,
+            false => beyond = middle,
+        }
+    }
+    Ok(enough)
 }
 
-/// The difference between the largest and the smallest element of all results; unbounded where they are indices.
-fn spread(results: &[Vec<Tensor>]) -> f64 {
-    let reals = results.iter().flatten().filter_map(Tensor::as_f32);
-    let range = range::Range::over(reals.flat_map(|x| x.iter().map(|&v| f64::from(v))));
-    if range.low < range.high { range.high - range.low } else { f64::INFINITY }
+/// The bound on the error of the first result, as a real number.
+fn real_bound(module: &Module) -> Option<f64> {
+    let func = module.llil()?;
+    let units = (*error_bounds(func, module.weights()).first()?)?;
+    let frac = func.ty(func.results()[0].value).elem.fixed()?.frac;
+    Some(units / 2f64.powi(frac.into()))
+}
+
+/// The bytes of one inference, where they are known.
+fn bytes(trials: &Trials<'_>, scale: u8, scales: Option<&Scales>) -> Result<Option<u64>, ScaleError> {
+    let Some(prices) = &trials.options.prices else { return Ok(None) };
+    let module = trials.lower(scale, scales)?.ok();
+    let price = module.as_ref().and_then(Module::llil).and_then(|func| prices.of(func).ok());
+    Ok(price.map(|price| price.bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(scale: u8, fits: bool, agreeing: usize, max_abs_err: f64) -> ScaleRow {
-        ScaleRow { scale, fits, agreeing, correct: None, max_abs_err }
+    /// The scales that are tried where the error at scale s is 2^-s, and the target that of `needed`.
+    fn path(needed: u8, top: u8) -> Vec<u8> {
+        let target = Target { agreeing: 1, max_abs_err: 2f64.powi(-i32::from(needed)) };
+        let mut rows = Vec::new();
+        let mut next = Some(FIRST.min(top));
+        while let Some(scale) = next {
+            let max_abs_err = 2f64.powi(-i32::from(scale));
+            rows.push(ScaleRow { scale, fits: true, agreeing: 1, correct: None, max_abs_err });
+            next = next_scale(&rows, &target, top);
+        }
+        rows.iter().map(|row| row.scale).collect()
     }
 
     #[test]
-    fn the_smallest_scale_from_which_on_all_agree_and_two_more() {
-        let rows: Vec<_> = (4..=24).map(|s| row(s, s < 20, if s == 6 || s >= 9 { 10 } else { 9 }, 0.0)).collect();
-        assert_eq!(choose(&rows, 10, 1.0), Some(11), "6 agrees by luck");
-        assert_eq!(choose(&rows[..3], 10, 1.0), Some(6), "the last one that fits");
-        let rows: Vec<_> = (4..=24).map(|s| row(s, true, 10, 2f64.powi(-i32::from(s)))).collect();
-        assert_eq!(choose(&rows, 10, 2f64.powi(-7)), Some(9), "errors count");
-        let rows: Vec<_> = (4..=24).map(|s| row(s, true, usize::from(s.min(15)), 0.0)).collect();
-        assert_eq!(choose(&rows, 20, 1.0), Some(17), "the most agreement where none agrees on all");
-        assert_eq!(choose(&[row(4, false, 0, 0.0)], 1, 1.0), None);
+    fn two_trials_find_the_scale() {
+        assert_eq!(path(12, 24), [12]);
+        assert_eq!(path(9, 24), [12, 9]);
+        assert_eq!(path(15, 24), [12, 15]);
+        assert_eq!(path(15, 13), [12, 13]);
+        assert_eq!(path(1, 24), [12, 4]);
+        assert_eq!(path(15, 10), [10]);
     }
 
     #[test]
-    fn decisions_are_arg_max_side_or_index() {
-        let real = |values: &[f32]| Tensor::F32(ndarray::Array::from(values.to_vec()).into_dyn());
-        assert_eq!(decision(&[real(&[0.1, 0.7, 0.7])]), 1);
-        assert_eq!([decision(&[real(&[0.4])]), decision(&[real(&[0.6])])], [0, 1]);
-        assert_eq!(decision(&[Tensor::I64(ndarray::arr1(&[7]).into_dyn())]), 7);
+    fn decisions_count_like_errors() {
+        let target = Target { agreeing: 10, max_abs_err: 1.0 };
+        let row = |scale, agreeing| ScaleRow { scale, fits: true, agreeing, correct: None, max_abs_err: 0.5 };
+        assert_eq!(next_scale(&[row(12, 9)], &target, 24), Some(13), "a scale that lacks a decision is too small");
+        assert_eq!(next_scale(&[row(12, 9), row(13, 10)], &target, 24), None);
+        assert_eq!(most_agreeing(&[row(4, 9), row(5, 9), row(6, 8)]), Some(5));
     }
 }

@@ -57,7 +57,7 @@ impl Lowering<'_> {
             possible: self.proven[op.operands[0].index()],
             magnitude: range::of(func, op.results[0]).map_or(unknown, Range::magnitude),
             operand_frac,
-            frac: self.options.scale + self.extra_of_user(op.results[0]),
+            frac: self.natural_frac(op.results[0]) + self.extra_of_user(op.results[0]),
             ring: self.options.ring,
         };
         approximate(&request).map_err(|e| {

@@ -62,7 +62,7 @@ impl Lowering<'_> {
 
     /// a > b = 1 - (b - a >= 0).
     pub(super) fn greater(&mut self, op: &Op<Hlil>) -> Result<(), Diagnostic> {
-        let (a, b) = (self.natural(op.operands[0])?, self.natural(op.operands[1])?);
+        let (a, b) = self.alike(op)?;
         let difference = self.emit("sub", &[b, a], Attrs::new(), &op.loc)?;
         let reached = self.emit("drelu", &[difference], Attrs::new(), &op.loc)?;
         let greater = self.inverted(reached, &op.loc)?;
@@ -74,7 +74,7 @@ impl Lowering<'_> {
     /// (a == b) = (a - b >= 0) + (b - a >= 0) - 1.
     pub(super) fn equal(&mut self, op: &Op<Hlil>) -> Result<(), Diagnostic> {
         let loc = op.loc.as_str();
-        let (a, b) = (self.natural(op.operands[0])?, self.natural(op.operands[1])?);
+        let (a, b) = self.alike(op)?;
         let difference = self.emit("sub", &[a, b], Attrs::new(), loc)?;
         let both = self.stacked("mul", difference, &[1, -1], 0, loc)?;
         let bits = self.emit("drelu", &[both], Attrs::new(), loc)?;
@@ -84,6 +84,12 @@ impl Lowering<'_> {
         self.define(op.results[0], equal, 0);
         self.annotate_modulus(equal, 0.0, 1.0);
         Ok(())
+    }
+
+    /// Both operands with the same fraction bits.
+    fn alike(&mut self, op: &Op<Hlil>) -> Result<(ValueId, ValueId), Diagnostic> {
+        let frac = op.operands.iter().map(|v| self.natural_frac(*v)).max().unwrap_or(0);
+        Ok((self.at(op.operands[0], frac)?, self.at(op.operands[1], frac)?))
     }
 
     /// Where c is 1, a, where it is 0, b: b + c (a - b).

@@ -1,6 +1,7 @@
 //! `hlil-to-llil`: reals become fixed-point ring elements, with a ScaleDown after each product.
 //!
-//! Inputs and weights are encoded with `scale` fraction bits. Products have twice as many and are scaled down where they are used,
+//! Inputs and weights are encoded with `scale` fraction bits, or with those that [`hlil_infer_scales`](crate::hlil_infer_scales) has found
+//! for them. Products have those of both factors and are scaled down where they are used,
 //! except by the addition of a weight or constant (a bias): that one is encoded with the product's fraction bits, so nothing of it is lost,
 //! and the sum is scaled down. A mean is a sum times the rounded reciprocal of the count; where the count is a power of two it is exact.
 //!
@@ -23,6 +24,7 @@ use treville_ring::encode_value;
 
 use crate::analysis::proven;
 use crate::analysis::range::{self, Range};
+use crate::hlil_infer_scales::frac_of;
 use crate::{Domain, Example, Level, Module, Options, Pass};
 
 /// The pass.
@@ -109,10 +111,10 @@ impl<'a> Lowering<'a> {
         self.rw.finish().map_err(|e| vec![e])
     }
 
-    /// The fraction bits that a value has between ops: the scale, and none for indices.
+    /// The fraction bits that a value has between ops: those that it is annotated with, else the scale, and none for indices.
     fn natural_frac(&self, old: ValueId) -> u8 {
         match self.rw.old().ty(old).elem.scalar {
-            Scalar::F32 => self.options.scale,
+            Scalar::F32 => frac_of(self.rw.old(), old).unwrap_or(self.options.scale),
             Scalar::I64 => 0,
         }
     }

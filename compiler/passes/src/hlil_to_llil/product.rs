@@ -42,7 +42,8 @@ impl Lowering<'_> {
             return natural;
         }
         let elementwise = op.def.mnemonic == "mul";
-        let wanted = natural + if elementwise { self.extra_beside(other) } else { 0 };
+        let result = self.natural_frac(op.results[0]);
+        let wanted = if elementwise { natural.max(result + self.extra_beside(other)) } else { natural };
         match (self.forms[factor.index()].source, func.defining_op(factor)) {
             (Source::Encoded, Some((_, constant))) => {
                 let numbers = numbers(constant);

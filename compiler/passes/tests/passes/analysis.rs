@@ -3,8 +3,16 @@
 use treville_ir::{ArgKind, Attr, Listing, attrs, render};
 use treville_llil::{Exact, Local, Probabilistic, Rounding, RoundingMode};
 use treville_passes::analysis::{
-    calibrate::calibrate, error::annotate_err, failure::failure_bound, range, range::Range, scale::search_scale,
+    calibrate::calibrate,
+    error::annotate_err,
+    failure::failure_bound,
+    range,
+    range::Range,
+    scale::{ScaleError, ScaleSearch, search_scale},
+    sweep::sweep,
+    trial::Trials,
 };
+use treville_passes::hlil_infer_scales::Scales;
 use treville_passes::{Module, Options, run_passes};
 
 use crate::net::{self, Net, Random, passes, run, sample};
@@ -167,55 +175,105 @@ fn errors_of_rounding_stay_within_their_bound() {
     );
 }
 
+/// What `classifier` does on samples, to be tried at scales.
+struct Subject {
+    func: treville_ir::Func<treville_hlil::Hlil>,
+    weights: treville_hlil::Weights,
+    samples: Vec<indexmap::IndexMap<String, treville_hlil::Tensor>>,
+    float: Vec<Vec<treville_hlil::Tensor>>,
+    labels: Vec<i64>,
+    options: Options,
+}
+
+impl Subject {
+    fn new(gain: f64, n_samples: u64, options: Options) -> Self {
+        let Module::Hlil(mut func, weights) = passes("hlil-default", classifier(gain)) else { panic!() };
+        let module = Module::Hlil(func.clone(), weights.clone());
+        let samples: Vec<_> = (100..100 + n_samples).map(|seed| sample(&module, seed)).collect();
+        let calibration = calibrate(&func, &weights, &samples).unwrap();
+        calibration.annotate(&mut func);
+        let labels = (0..n_samples).map(|i| Random(i).below(4) as i64).collect();
+        Self { func, weights, samples, float: calibration.results, labels, options }
+    }
+
+    fn trials(&self, max_failure_log2: f64) -> Trials<'_> {
+        Trials {
+            func: &self.func,
+            weights: &self.weights,
+            samples: &self.samples,
+            float: &self.float,
+            labels: Some(&self.labels),
+            options: &self.options,
+            max_failure_log2,
+        }
+    }
+
+    fn search(&self, max_failure_log2: f64) -> Result<ScaleSearch, ScaleError> {
+        let scales = Scales::balanced(&self.func, &self.weights).unwrap();
+        search_scale(&self.trials(max_failure_log2), scales)
+    }
+}
+
 #[test]
 fn the_search_finds_a_scale_that_decides_as_float_does() {
-    let Module::Hlil(func, weights) = passes("hlil-default", classifier(1.0)) else { panic!() };
-    let module = Module::Hlil(func.clone(), weights.clone());
-    let samples: Vec<_> = (100..140).map(|seed| sample(&module, seed)).collect();
-    let labels: Vec<i64> = (0..40).map(|i| Random(i).below(4) as i64).collect();
-    let search = search_scale(&func, &weights, &samples, Some(&labels), &Options::default(), 0.0).unwrap();
-    assert_eq!(search.rows.iter().map(|row| row.scale).collect::<Vec<_>>(), (4..=24).collect::<Vec<_>>());
-    let chosen = search.rows.iter().find(|row| row.scale == search.scale).unwrap();
-    assert_eq!((chosen.agreeing, chosen.fits, chosen.correct), (40, true, search.float_correct));
-    assert!((6..=14).contains(&search.scale), "{:?}", search);
-    for pair in search.rows.windows(2) {
+    let subject = Subject::new(1.0, 40, Options::default());
+    let trials = subject.trials(0.0);
+    let search = subject.search(0.0).unwrap();
+    assert!(search.rows.len() <= 4, "a handful of trials: {:?}", search.rows);
+    assert!((6..=14).contains(&search.scale), "{:?}", search.rows);
+    let chosen = trials.run(&trials.lower(search.scale, search.scales.as_ref()).unwrap().unwrap(), search.scale);
+    assert_eq!((chosen.agreeing, chosen.fits, chosen.correct), (40, true, trials.float_correct()));
+    let allowed = trials.spread() / 1024.0;
+    assert!(chosen.max_abs_err <= allowed / 2.0, "two bits to spare");
+    let smaller = search.scale - 4;
+    let row = trials.run(&trials.lower(smaller, search.scales.as_ref()).unwrap().unwrap(), smaller);
+    assert!(row.max_abs_err > allowed || row.agreeing < 40, "no more than two bits to spare: {row:?}");
+}
+
+#[test]
+fn the_sweep_tries_every_scale_and_takes_the_most_accurate() {
+    let subject = Subject::new(1.0, 40, Options::default());
+    let trials = subject.trials(0.0);
+    let found = sweep(&trials).unwrap();
+    assert_eq!(found.rows.iter().map(|row| row.scale).collect::<Vec<_>>(), (4..=24).collect::<Vec<_>>());
+    let best = found.rows.iter().map(|row| row.correct).max().unwrap();
+    assert_eq!(found.rows.iter().find(|row| row.correct == best).unwrap().scale, found.scale);
+    for pair in found.rows.windows(2) {
         assert!(pair[1].max_abs_err < pair[0].max_abs_err || pair[1].max_abs_err < 1e-6, "{pair:?}");
     }
 }
 
 #[test]
 fn the_search_stays_below_the_failure_bound() {
-    let Module::Hlil(func, weights) = passes("hlil-default", classifier(1.0)) else { panic!() };
-    let samples = [sample(&Module::Hlil(func.clone(), weights.clone()), 1)];
-    let options = Options { rounding: treville_llil::RoundingMode::Local, ..Options::default() };
-    let free = search_scale(&func, &weights, &samples, None, &options, 0.0).unwrap();
-    assert!(free.rows.iter().all(|row| row.fits));
-    let bound_at = |scale: u8| {
-        let mut func = func.clone();
-        treville_passes::analysis::calibrate::calibrate(&func, &weights, &samples).unwrap().annotate(&mut func);
-        let module = Module::Hlil(func, weights.clone());
-        let lowered =
-            treville_passes::run_passes("hlil-to-llil,llil-default", module, &Options { scale, ..options.clone() })
-                .unwrap();
-        treville_passes::analysis::failure::failure_bound(lowered.llil().unwrap()).log2
-    };
+    let options = Options { rounding: RoundingMode::Local, ..Options::default() };
+    let subject = Subject::new(1.0, 1, options);
+    let free = subject.search(0.0).unwrap();
     let smaller = free.scale - 1;
-    let bound = bound_at(smaller);
-    let bounded = search_scale(&func, &weights, &samples, None, &options, bound).unwrap();
-    assert_eq!(bounded.scale, smaller, "the failure bound of {smaller} is 2^{bound:.1}");
-    assert!(bounded.rows.iter().all(|row| row.fits == (row.scale <= smaller)), "{:?}", bounded.rows);
+    let module = subject.trials(0.0).lower(smaller, free.scales.as_ref()).unwrap().unwrap();
+    let bound = failure_bound(module.llil().unwrap()).log2;
+    assert_eq!(subject.search(bound).unwrap().scale, smaller, "the failure bound of {smaller} is 2^{bound:.1}");
 }
 
 #[test]
 fn the_search_stays_below_what_the_ranges_allow() {
-    let Module::Hlil(func, weights) = passes("hlil-default", classifier(1e9)) else { panic!() };
-    let samples = [sample(&Module::Hlil(func.clone(), weights.clone()), 1)];
-    let search = search_scale(&func, &weights, &samples, None, &Options::default(), 0.0).unwrap();
-    assert!(!search.rows.last().unwrap().fits);
-    assert!(search.rows.iter().find(|row| row.scale == search.scale).unwrap().fits);
-    let Module::Hlil(func, weights) = passes("hlil-default", classifier(1e18)) else { panic!() };
-    let error = search_scale(&func, &weights, &samples, None, &Options::default(), 0.0).unwrap_err();
-    assert!(
-        matches!(error, treville_passes::analysis::scale::ScaleError::NoFit { diagnostics } if !diagnostics.is_empty())
-    );
+    let subject = Subject::new(1e9, 1, Options::default());
+    let search = subject.search(0.0).unwrap();
+    assert!(subject.trials(0.0).lower(search.scale, search.scales.as_ref()).unwrap().is_ok());
+    let subject = Subject::new(1e18, 1, Options::default());
+    let narrow = Options { ring: treville_ring::RingBits::new(16).unwrap(), ..Options::default() };
+    let error = Subject { options: narrow, ..subject }.search(0.0).unwrap_err();
+    assert!(matches!(error, ScaleError::NoFit { diagnostics } if !diagnostics.is_empty()));
+}
+
+/// Without samples the proven error decides; it holds for what the samples do.
+#[test]
+fn without_samples_the_proven_error_decides() {
+    let subject = Subject::new(1.0, 8, Options::default());
+    let (measured, trials) = (subject.search(0.0).unwrap(), subject.trials(0.0));
+    let scales = Scales::balanced(&subject.func, &subject.weights).unwrap();
+    let blind = Trials { samples: &[], float: &[], labels: None, ..trials };
+    let proven = search_scale(&blind, scales).unwrap();
+    assert!((measured.scale - 2..24).contains(&proven.scale), "{} where {} was measured", proven.scale, measured.scale);
+    let module = trials.lower(proven.scale, proven.scales.as_ref()).unwrap().unwrap();
+    assert!(trials.run(&module, proven.scale).max_abs_err <= trials.spread() / 1024.0);
 }

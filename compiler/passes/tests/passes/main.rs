@@ -12,6 +12,7 @@ mod hlil_defer_softmax;
 mod hlil_expand_quotients;
 mod hlil_fold_batch_norm;
 mod hlil_fold_constants;
+mod hlil_infer_scales;
 mod hlil_saturate;
 mod hlil_to_llil;
 mod llil_lazy_scale_down;
