@@ -10,6 +10,7 @@ mod garbage;
 mod kills;
 mod ladder;
 mod onnx;
+mod opt;
 mod package;
 mod parties;
 mod ranges;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// Turns a trained TensorFlow or ONNX model into programs that compute its prediction under secure multi-party
 /// computation: nobody learns the other's secret, and the answer is as accurate as in the clear.
@@ -41,8 +41,8 @@ pub(crate) enum Command {
     Opt(OptArgs),
     /// Say what a model or a package holds, and what of it is supported.
     Inspect(InspectArgs),
-    /// List the compiler's passes.
-    Passes(ListArgs),
+    /// List the compiler's passes, or say what one of them does.
+    Passes(PassesArgs),
     /// List the operations of both dialects.
     Ops(OpsArgs),
     /// List the protocol backends.
@@ -125,12 +125,8 @@ pub(crate) struct CompileArgs {
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) options: ModelArgs,
-    /// Print the module after each pass to stderr.
-    #[arg(long)]
-    pub(crate) print_ir_after_all: bool,
-    /// Print the time of each stage to stderr.
-    #[arg(long)]
-    pub(crate) timing: bool,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
     /// Copy the runtime's sources into the package even where the workspace is at hand.
     #[arg(long)]
     pub(crate) vendor: bool,
@@ -239,11 +235,14 @@ pub(crate) struct CostArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct OptArgs {
-    /// The IR: `.hlil` or `.llil`.
+    /// The IR: `.hlil` or `.llil`; `-` reads stdin.
     pub(crate) file: PathBuf,
-    /// The passes to run, in order, separated by commas.
-    #[arg(long, value_delimiter = ',')]
+    /// The passes to run, in order, separated by commas; a pipeline's name stands for its passes.
+    #[arg(long, value_delimiter = ',', value_name = "PASS")]
     pub(crate) passes: Vec<String>,
+    /// The pipeline to run.
+    #[arg(long, value_name = "NAME", conflicts_with = "passes")]
+    pub(crate) pipeline: Option<String>,
     /// The weights, where a pass needs their values.
     #[arg(long, value_name = "FILE.safetensors")]
     pub(crate) weights: Option<PathBuf>,
@@ -253,18 +252,46 @@ pub(crate) struct OptArgs {
     /// The ring's width for the lowering to LLIL.
     #[arg(long, default_value_t = 64)]
     pub(crate) ring_bits: u8,
-    /// The rounding for the lowering to LLIL.
-    #[arg(long, default_value = "local")]
-    pub(crate) rounding: String,
-    /// Print the module after each pass to stderr.
+    /// The rounding for the lowering to LLIL: by default that of the backend, or `local` without one.
+    #[arg(long)]
+    pub(crate) rounding: Option<String>,
+    /// The backend by whose prices passes choose; without one they choose nothing by price.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+    /// The network that rounds and bytes are weighed on: `lan`, `wan` or `MBPS,MS`.
+    #[arg(long, value_name = "NET", requires = "backend")]
+    pub(crate) net: Option<String>,
+    /// Verify the module after each pass, not only at the end.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    pub(crate) verify_each: bool,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+/// Options that show passes at work; all of it goes to stderr.
+#[derive(Args, Debug, Default)]
+pub(crate) struct WatchArgs {
+    /// Print the module before these passes.
+    #[arg(long, value_name = "PASS", value_delimiter = ',')]
+    pub(crate) print_ir_before: Vec<String>,
+    /// Print the module after these passes.
+    #[arg(long, value_name = "PASS", value_delimiter = ',')]
+    pub(crate) print_ir_after: Vec<String>,
+    /// Print the module before each pass.
+    #[arg(long)]
+    pub(crate) print_ir_before_all: bool,
+    /// Print the module after each pass.
     #[arg(long)]
     pub(crate) print_ir_after_all: bool,
-    /// Print the time of each pass to stderr.
+    /// Write the module after each pass to a file of its own: `00_canonicalize.hlil` and so on.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) print_ir_tree_dir: Option<PathBuf>,
+    /// Print the time of each stage and pass.
     #[arg(long)]
     pub(crate) timing: bool,
-    /// Verify the module after each pass.
-    #[arg(long)]
-    pub(crate) verify_each: bool,
+    /// Where the reproducer of a pass's bug is written; by default the folder for temporary files.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) crash_reproducer: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -283,6 +310,14 @@ pub(crate) struct ListArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PassesArgs {
+    /// The pass or pipeline to describe, with an example; without it all are listed.
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
 }
 
 #[derive(Args, Debug)]

@@ -20,12 +20,14 @@ use crate::inspect::Report;
 use crate::model::{Model, Samples};
 use crate::package::{self, Package};
 use crate::price::wire_seconds;
+use crate::print_ir::IrPrinter;
 use crate::run::{RunOptions, run as run_parties};
 use crate::simulate::Simulation;
 use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
-use crate::{data, demo, doctor, keys, opt};
+use crate::{data, demo, doctor, keys, opt, passes};
+use treville_passes::{Module, Pass};
 
 /// Runs a command.
 pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
@@ -48,7 +50,7 @@ pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
         Command::Cost(args) => cost_command(args),
         Command::Opt(args) => opt::opt(args),
         Command::Inspect(args) => inspect_command(args),
-        Command::Passes(args) => Ok(passes(args.json)),
+        Command::Passes(args) => passes::passes(args),
         Command::Ops(args) => match args.irdl.as_deref() {
             None => Ok(ops(args.list.json)),
             Some("hlil") => Ok(irdl::<Hlil>()),
@@ -70,17 +72,22 @@ fn load(path: &Path, options: &ModelArgs, calibration: Option<Samples>) -> Resul
 
 fn compile_command(args: &CompileArgs, quiet: bool, say: &dyn Fn(&str)) -> Result<String, Failure> {
     let backend = Backend::by_name(&args.options.backend)?;
-    let mut print =
-        |pass: &treville_passes::Pass, module: &treville_passes::Module| eprintln!("// after {}\n{module}", pass.name);
+    let mut printer = IrPrinter::new(&args.watch)?;
+    let mut see = |moment, pass: &Pass, module: &Module| printer.see(moment, pass, module);
     let mut stopwatch = Stopwatch::start();
     let model = Model::read(&args.model, &args.options)?;
     stopwatch.lap("read the model");
-    let after_each = args.print_ir_after_all.then_some(&mut print as _);
-    let watch = Watch { after_each, progress: !quiet, stopwatch: Some(&mut stopwatch) };
+    let watch = Watch {
+        observer: Some(&mut see),
+        progress: !quiet,
+        stopwatch: Some(&mut stopwatch),
+        crash_reproducer: args.watch.crash_reproducer.clone(),
+    };
     let compiled = compile(model, &args.options, None, watch)?;
+    printer.finish()?;
     let package = package::write(&compiled, backend, &args.output, args.vendor)?;
     stopwatch.lap("write the package");
-    if args.timing {
+    if args.watch.timing {
         eprint!("{}", stopwatch.table());
     }
     say(&format!("wrote {}", package.dir.display()));
@@ -402,14 +409,6 @@ fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {
         std::fs::write(page, report.html()).map_err(|e| Failure::file(page, e))?;
     }
     report.text()
-}
-
-fn passes(as_json: bool) -> String {
-    let rows = treville_passes::PASSES
-        .iter()
-        .map(|p| (p.name, p.summary))
-        .chain(treville_passes::PIPELINES.iter().map(|p| (p.name, p.summary)));
-    list(rows, as_json)
 }
 
 fn ops(as_json: bool) -> String {

@@ -1,5 +1,7 @@
 //! Model file to compiled program: import, passes, scale, ranges, price, manifest.
 
+use std::path::{Path, PathBuf};
+
 use indicatif::{ProgressBar, ProgressStyle};
 use treville_codegen::Plan;
 use treville_hlil::{Hlil, Weights};
@@ -11,7 +13,7 @@ use treville_passes::analysis::error::annotate_err;
 use treville_passes::analysis::failure::failure_bound;
 use treville_passes::analysis::range;
 use treville_passes::analysis::trial::Trials;
-use treville_passes::{Manager, Module, Options, Pass, PassError, peak_live_bytes, resolve};
+use treville_passes::{Manager, Module, Observer, Options, PassError, peak_live_bytes, resolve};
 use treville_ring::RingBits;
 
 use crate::backends::Backend;
@@ -22,6 +24,7 @@ use crate::model::{Model, Samples};
 use crate::package;
 use crate::price::{Price, network, price, prices};
 use crate::ranges;
+use crate::reproducer;
 use crate::scales::{self, ChosenScale};
 use crate::stopwatch::Stopwatch;
 
@@ -59,8 +62,10 @@ pub struct Watch<'a> {
     pub progress: bool,
     /// Times the stages.
     pub stopwatch: Option<&'a mut Stopwatch>,
-    /// Gets each pass's result.
-    pub after_each: Option<&'a mut dyn FnMut(&Pass, &Module)>,
+    /// Looks on at the passes.
+    pub observer: Option<&'a mut Observer<'a>>,
+    /// Where the reproducer of a pass's bug is written; by default the folder for temporary files.
+    pub crash_reproducer: Option<PathBuf>,
 }
 
 /// Compiles a model. Ranges come from `--ranges`, else from a [`Calibration`] in which `default_calibration` stands for data not given.
@@ -87,12 +92,14 @@ pub fn compile(
     let max_failure = max_failure(args.max_failure.as_deref(), info.default_max_failure_log2)?;
     let mut notes: Vec<String> = model.notes.iter().map(|n| n.message.clone()).collect();
 
-    let mut manager = Manager { after_each: watch.after_each, verify_each: true };
+    let mut manager = Manager { observer: watch.observer, verify_each: true };
+    let at = watch.crash_reproducer.as_deref();
     let mut untimed = Stopwatch::start();
     let stopwatch = watch.stopwatch.unwrap_or(&mut untimed);
     let mut run = |pipeline: &str, module: Module, options: &Options, stopwatch: &mut Stopwatch| {
         let passes = resolve(pipeline).map_err(|d| refuse(Exit::Failure, &d))?;
-        let (module, timings) = manager.run(&passes, module, options).map_err(|e| pass_failure(&e, &model))?;
+        let (module, timings) =
+            manager.run(&passes, module, options).map_err(|e| pass_failure(&e, &model, options, at))?;
         stopwatch.lap_passes(&timings);
         Ok::<_, Failure>(module)
     };
@@ -286,7 +293,12 @@ fn max_failure(given: Option<&str>, default: f64) -> Result<f64, Failure> {
         .ok_or_else(|| Failure::usage(format!("--max-failure {text}: expected a probability such as 2^-40")))
 }
 
-pub(crate) fn pass_failure(error: &PassError, model: &Model) -> Failure {
+pub(crate) fn pass_failure(
+    error: &PassError,
+    model: &Model,
+    options: &Options,
+    crash_reproducer: Option<&Path>,
+) -> Failure {
     match error {
         // The shapes were checked on the real-valued program: what breaks a constraint here has too many fraction bits.
         PassError::Refused { pass: "hlil-to-llil", diagnostics } if diagnostics.iter().all(|d| d.code == "E0204") => {
@@ -297,14 +309,8 @@ pub(crate) fn pass_failure(error: &PassError, model: &Model) -> Failure {
         PassError::Refused { diagnostics, .. } => {
             Failure::diagnostics(Exit::Unsupported, diagnostics, &model.listing, false)
         }
-        PassError::Invalid { diagnostics, reproducer, .. } => {
-            let path = std::env::temp_dir().join(format!("treville-reproducer-{}.ir", std::process::id()));
-            let kept =
-                std::fs::write(&path, reproducer).map_or_else(|e| e.to_string(), |()| path.display().to_string());
-            Failure::other(format!(
-                "{error}\nreproducer: {kept}\n{}",
-                Failure::diagnostics(Exit::Failure, diagnostics, &model.listing, false)
-            ))
+        PassError::Invalid { .. } | PassError::Panicked { .. } => {
+            reproducer::bug(error, options, None, crash_reproducer, &model.listing)
         }
         PassError::Level { .. } => Failure::other(error.to_string()),
     }

@@ -20,9 +20,12 @@ mod keys;
 pub mod model;
 mod opt;
 pub mod package;
+mod passes;
 pub mod price;
+mod print_ir;
 mod ranges;
 pub mod reference;
+pub mod reproducer;
 mod rules;
 pub mod run;
 mod samples;
@@ -34,6 +37,7 @@ mod table;
 pub mod verify;
 mod work;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -45,6 +49,9 @@ pub use failure::Failure;
 
 /// The entry point of the `treville` command: stdout is the result, stderr the log.
 pub fn main() -> ExitCode {
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|panic| eprintln!("internal: {}", panic.to_string().replace('\n', " "))));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -58,7 +65,8 @@ pub fn main() -> ExitCode {
             .into();
         }
     };
-    match commands::run(&cli) {
+    let internal = |_| Err(Failure::other("internal: this is a bug of treville, please report it"));
+    match catch_unwind(AssertUnwindSafe(|| commands::run(&cli))).unwrap_or_else(internal) {
         Ok(text) => {
             use std::io::Write;
             // A reader that has seen enough is no error.

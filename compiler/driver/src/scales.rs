@@ -2,6 +2,7 @@
 
 use treville_ir::Diagnostic;
 use treville_party::Exit;
+use treville_passes::Options;
 use treville_passes::analysis::scale::{ScaleError, ScaleSearch, search_scale};
 use treville_passes::analysis::sweep::sweep;
 use treville_passes::analysis::trial::{ScaleRow, Trials};
@@ -70,7 +71,7 @@ pub(crate) fn choose(
             });
         }
     };
-    let ScaleSearch { scale, scales, rows } = found.map_err(|e| failure(e, model))?;
+    let ScaleSearch { scale, scales, rows } = found.map_err(|e| failure(e, model, trials.options))?;
     let (tried, what) = if given == "sweep" { (*trials, "swept") } else { (few, "chosen") };
     Ok(ChosenScale {
         scale,
@@ -114,11 +115,11 @@ impl ChosenScale {
     }
 }
 
-fn failure(error: ScaleError, model: &Model) -> Failure {
+fn failure(error: ScaleError, model: &Model, options: &Options) -> Failure {
     let refuse = |diagnostics: &[Diagnostic]| Failure::diagnostics(Exit::Range, diagnostics, &model.listing, false);
     match error {
         ScaleError::Calibrate(e) => Failure::new(Exit::Range, format!("calibration: {e}")),
-        ScaleError::Pass(e) => pass_failure(&e, model),
+        ScaleError::Pass(e) => pass_failure(&e, model, options, None),
         ScaleError::NoFit { diagnostics } => refuse(&diagnostics),
     }
 }

@@ -1,19 +1,29 @@
-//! The pass manager: runs passes in order, verifies after each, times them, and shows the IR between them.
+//! The pass manager: runs passes in order, verifies after each, times them, shows the IR between them, and survives their bugs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use treville_ir::{Diagnostic, Listing, render};
 
 use crate::{Module, Options, Pass};
 
-/// Sees a pass and its result.
-pub type Observer<'a> = dyn FnMut(&Pass, &Module) + 'a;
+/// Sees each pass twice: with the module that it gets, and with its result.
+pub type Observer<'a> = dyn FnMut(Moment, &Pass, &Module) + 'a;
+
+/// When an observer is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// Before the pass.
+    Before,
+    /// After it; the result is not verified yet.
+    After,
+}
 
 /// What the manager does beside running passes.
 #[derive(Default)]
 pub struct Manager<'a> {
-    /// Gets the pass and its result after each one: `--print-ir-after-all`.
-    pub after_each: Option<&'a mut Observer<'a>>,
+    /// Looks on: `--print-ir-after-all` and its like.
+    pub observer: Option<&'a mut Observer<'a>>,
     /// Verifies between passes too; the last result is verified always.
     pub verify_each: bool,
 }
@@ -58,6 +68,16 @@ pub enum PassError {
         /// A file that shows the bug again: `treville opt FILE --passes PASS`.
         reproducer: String,
     },
+    /// A pass panicked: a bug of ours.
+    #[error("internal: {pass} panicked: {message}; this is a bug of treville, please report it with its reproducer")]
+    Panicked {
+        /// The pass.
+        pass: &'static str,
+        /// What it said.
+        message: String,
+        /// A file that shows the bug again: `treville opt FILE --passes PASS`.
+        reproducer: String,
+    },
 }
 
 impl PassError {
@@ -65,7 +85,17 @@ impl PassError {
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
             Self::Refused { diagnostics, .. } | Self::Invalid { diagnostics, .. } => diagnostics,
-            Self::Level { .. } => &[],
+            Self::Level { .. } | Self::Panicked { .. } => &[],
+        }
+    }
+
+    /// The pass that has a bug and the module that shows it, where there is one.
+    pub fn bug(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Invalid { pass, reproducer, .. } | Self::Panicked { pass, reproducer, .. } => {
+                Some((pass, reproducer))
+            }
+            Self::Refused { .. } | Self::Level { .. } => None,
         }
     }
 }
@@ -86,17 +116,21 @@ impl Manager<'_> {
             if !pass.takes.contains(&module.level()) {
                 return Err(PassError::Level { pass: pass.name, level: module.level().name() });
             }
-            let verify = self.verify_each || i + 1 == passes.len();
-            // Only a module that will be checked needs its text before the pass, for the reproducer.
-            let before = verify.then(|| module.to_string());
+            if let Some(observer) = &mut self.observer {
+                observer(Moment::Before, pass, &module);
+            }
+            // A pass takes its module, so the reproducer of a bug needs its text beforehand.
+            let before = module.to_string();
             let start = Instant::now();
-            module = (pass.run)(module, options)
+            // A pass is a pure function: nothing that it leaves half done outlives it.
+            module = catch_unwind(AssertUnwindSafe(|| (pass.run)(module, options)))
+                .map_err(|payload| panicked(pass, &before, options, payload.as_ref()))?
                 .map_err(|diagnostics| PassError::Refused { pass: pass.name, diagnostics })?;
             timings.push(Timing { pass: pass.name, time: start.elapsed(), n_ops: module.n_ops() });
-            if let Some(after_each) = &mut self.after_each {
-                after_each(pass, &module);
+            if let Some(observer) = &mut self.observer {
+                observer(Moment::After, pass, &module);
             }
-            if let Some(before) = before {
+            if self.verify_each || i + 1 == passes.len() {
                 module.verify().map_err(|diagnostics| invalid(pass, &before, &module, options, diagnostics))?;
             }
         }
@@ -118,12 +152,21 @@ pub fn run_passes(names: &str, module: Module, options: &Options) -> Result<Modu
 fn invalid(pass: &Pass, before: &str, after: &Module, options: &Options, diagnostics: Vec<Diagnostic>) -> PassError {
     let after = after.to_string();
     let said = render(&diagnostics, &Listing::of_text("after the pass", &*after), false);
-    let comment = |text: &str| text.lines().map(|line| format!("// {line}\n")).collect::<String>();
-    let reproducer = format!(
-        "// treville opt THIS --passes {}\n// {options:?}\n{}//\n// after the pass:\n{}{before}",
-        pass.name,
-        comment(&said),
-        comment(&after)
-    );
+    let reproducer = reproducer(pass, before, options, &format!("{said}\nafter the pass:\n{after}"));
     PassError::Invalid { pass: pass.name, diagnostics, reproducer }
+}
+
+fn panicked(pass: &Pass, before: &str, options: &Options, payload: &(dyn std::any::Any + Send)) -> PassError {
+    let message = (payload.downcast_ref::<&str>().copied())
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it did not say why")
+        .to_string();
+    let reproducer = reproducer(pass, before, options, &format!("the pass panicked: {message}"));
+    PassError::Panicked { pass: pass.name, message, reproducer }
+}
+
+/// The module before the pass, under comments that say how to show the bug again and what it was.
+fn reproducer(pass: &Pass, before: &str, options: &Options, what: &str) -> String {
+    let what: String = what.lines().map(|line| format!("// {line}\n")).collect();
+    format!("// treville opt THIS --passes {}\n// {options:?}\n{what}{before}", pass.name)
 }

@@ -32,6 +32,16 @@ pub enum Domain {
     RingExact,
 }
 
+impl Domain {
+    /// The name in machine-readable output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::RingExact => "ring-exact",
+        }
+    }
+}
+
 /// A module before and after a pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Example {

@@ -97,6 +97,11 @@ impl Prices {
         Self { backend, price }
     }
 
+    /// The backend's name.
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
     /// The price of a program.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use treville_ir::{Diagnostic, attrs};
 use treville_passes::{
-    Domain, Example, Level, Manager, Module, Options, PASSES, PIPELINES, Pass, PassError, resolve, run_passes,
+    Domain, Example, Level, Manager, Module, Moment, Options, PASSES, PIPELINES, Pass, PassError, resolve, run_passes,
 };
 
 use crate::net::{Net, passes};
@@ -38,14 +38,24 @@ fn names_are_kebab_case_unique_and_resolve() {
 #[test]
 fn shows_and_times_each_pass() {
     let mut shown = Vec::new();
-    let mut show = |pass: &Pass, module: &Module| shown.push((pass.name, module.level()));
-    let mut manager = Manager { after_each: Some(&mut show), verify_each: true };
+    let mut show = |at: Moment, pass: &Pass, module: &Module| shown.push((at, pass.name, module.level()));
+    let mut manager = Manager { observer: Some(&mut show), verify_each: true };
     let (_, timings) = manager.run(&resolve("dce,hlil-to-llil,dce").unwrap(), small(), &Options::default()).unwrap();
     assert_eq!(
         timings.iter().map(|t| (t.pass, t.n_ops)).collect::<Vec<_>>(),
         [("dce", 1), ("hlil-to-llil", 1), ("dce", 1)]
     );
-    assert_eq!(shown, [("dce", Level::Hlil), ("hlil-to-llil", Level::Llil), ("dce", Level::Llil)]);
+    assert_eq!(
+        shown,
+        [
+            (Moment::Before, "dce", Level::Hlil),
+            (Moment::After, "dce", Level::Hlil),
+            (Moment::Before, "hlil-to-llil", Level::Hlil),
+            (Moment::After, "hlil-to-llil", Level::Llil),
+            (Moment::Before, "dce", Level::Llil),
+            (Moment::After, "dce", Level::Llil),
+        ]
+    );
 }
 
 #[test]
@@ -79,4 +89,28 @@ fn a_bug_of_a_pass_writes_a_reproducer() {
     assert!(!diagnostics.is_empty());
     assert!(reproducer.starts_with("// treville opt THIS --passes broken\n") && reproducer.ends_with(&text));
     assert!(Module::parse(&reproducer, Default::default()).is_ok(), "the reproducer is a file of IR");
+}
+
+/// A pass with a bug of the other kind.
+static PANICS: Pass = Pass {
+    name: "panics",
+    summary: "a bug",
+    takes: &[Level::Hlil],
+    domain: Domain::Real,
+    example: Example { before: "", after: "" },
+    run: |module, _| panic!("no room for {} ops", module.n_ops()),
+};
+
+#[test]
+fn a_panic_of_a_pass_is_caught_named_and_can_be_shown_again() {
+    let before = small();
+    let text = before.to_string();
+    let error = Manager::default().run(&[&PANICS], before, &Options::default()).map(|_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("internal: panics panicked: no room for 1 ops;"), "{error}");
+    let (pass, reproducer) = error.bug().unwrap();
+    assert_eq!(pass, "panics");
+    assert!(reproducer.starts_with("// treville opt THIS --passes panics\n") && reproducer.ends_with(&text));
+    let again = Module::parse(reproducer, Default::default()).unwrap();
+    let again = Manager::default().run(&[&PANICS], again, &Options::default()).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), again.to_string());
 }

@@ -1,7 +1,7 @@
 //! A network as TensorFlow writes it, after each pass of the standard pipelines.
 
 use treville_ir::{ArgKind, attrs};
-use treville_passes::{Manager, Module, Pass, resolve};
+use treville_passes::{Manager, Module, Moment, Pass, resolve};
 
 use crate::hlil_saturate::priced;
 use crate::net::{Net, assert_near, run, sample};
@@ -38,13 +38,16 @@ fn outline(module: &Module) -> String {
 fn each_pass_of_the_standard_pipelines() {
     let before = network();
     let mut stages = vec![format!("== before ==\n{}", outline(&before))];
-    let mut after_each = |pass: &Pass, module: &Module| {
+    let mut after_each = |moment: Moment, pass: &Pass, module: &Module| {
+        if moment == Moment::Before {
+            return;
+        }
         let outline = outline(module);
         let same = stages.last().is_some_and(|last| last.split_once('\n').is_some_and(|(_, old)| old == outline));
         stages.push(format!("== {} ==\n{}", pass.name, if same { "(unchanged)\n" } else { &outline }));
     };
     let passes = resolve("hlil-default,hlil-to-llil,llil-default").unwrap();
-    let mut manager = Manager { after_each: Some(&mut after_each), verify_each: true };
+    let mut manager = Manager { observer: Some(&mut after_each), verify_each: true };
     let (after, _) = manager.run(&passes, before.clone(), &priced()).unwrap();
     insta::assert_snapshot!(stages.join("\n"));
     let sample = sample(&before, 1);
