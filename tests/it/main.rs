@@ -16,6 +16,7 @@ mod parties;
 mod ranges;
 mod reference;
 mod support;
+mod trace;
 mod twins;
 mod unet;
 mod wrong_answers;

@@ -304,7 +304,11 @@ fn verify_command(args: &VerifyArgs) -> Result<String, Failure> {
     let calibration = args.options.calibrate.is_none().then(|| all.first(VERIFY_CALIBRATION));
     let compiled = compile(model, &args.options, calibration, Watch::default())?;
     let result = verify(&compiled, &samples, args.mpc_limit.unwrap_or(usize::MAX))?;
-    let text = if args.json { serde_json::to_string(&result).unwrap_or_default() + "\n" } else { verify_text(&result) };
+    let text = if args.json {
+        serde_json::to_string(&result).unwrap_or_default() + "\n"
+    } else {
+        verify_text(&result, args.nodes)
+    };
     // The numbers are shown even where they do not agree.
     match result.check() {
         Ok(()) => Ok(text),
@@ -318,7 +322,7 @@ fn verify_command(args: &VerifyArgs) -> Result<String, Failure> {
 /// Samples that `verify` calibrates on.
 const VERIFY_CALIBRATION: usize = 8;
 
-fn verify_text(v: &crate::verify::Verification) -> String {
+fn verify_text(v: &crate::verify::Verification, all_nodes: bool) -> String {
     let percent = |x: Option<f64>| x.map_or("-".into(), |x| format!("{:.2} %", 100.0 * x));
     let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.2e}"));
     let mut text = format!("{}: {} samples, scale {}, ring {} bits\n", v.model, v.samples, v.scale, v.ring_bits);
@@ -351,6 +355,7 @@ fn verify_text(v: &crate::verify::Verification) -> String {
         v.backend,
         number(v.max_abs_err.fixed_mpc)
     );
+    text += &node_errors_table(&v.nodes, all_nodes);
     match &v.first_departure {
         Some(n) => {
             text += &format!(
@@ -366,6 +371,28 @@ fn verify_text(v: &crate::verify::Verification) -> String {
     }
     text
 }
+
+/// The errors of all nodes in program order, or of the worst few.
+fn node_errors_table(nodes: &[crate::verify::NodeError], all: bool) -> String {
+    let mut shown: Vec<_> = nodes.iter().collect();
+    if !all {
+        shown.sort_by(|a, b| b.max_rel_err.unwrap_or(0.0).total_cmp(&a.max_rel_err.unwrap_or(0.0)));
+        shown.truncate(WORST_NODES);
+    }
+    let row = |n: &crate::verify::NodeError| {
+        let relative = n.max_rel_err.map_or("-".into(), |e| format!("{e:.1e}"));
+        vec![n.name.clone(), format!("{:.1e}", n.max_abs_err), format!("{:.1e}", n.max_abs), relative]
+    };
+    let what = if all { "nodes" } else { "the nodes with the largest relative errors" };
+    format!("{what}, on the first sample, in fixed point against float:\n")
+        + &table(
+            &["node", "largest error", "largest value", "relative"],
+            &shown.into_iter().map(row).collect::<Vec<_>>(),
+        )
+}
+
+/// Nodes that `verify` shows without `--nodes`.
+const WORST_NODES: usize = 5;
 
 fn cost_command(args: &CostArgs) -> Result<String, Failure> {
     if args.rules {

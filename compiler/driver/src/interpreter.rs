@@ -11,6 +11,7 @@ use treville_protocol::{Exec, Prepared, Result, Rounding, ScaleDown, Value};
 use treville_ring::RingTensor;
 
 use crate::compile::role_of;
+use crate::trace::Trace;
 
 /// A function to be run as a [`Program`] of any backend.
 pub struct Interpreter<'a> {
@@ -20,6 +21,8 @@ pub struct Interpreter<'a> {
     pub plan: &'a Plan,
     /// The roles of the backend's parties.
     pub roles: &'a [&'a str],
+    /// Where every result is opened, to find a backend's bug.
+    pub trace: Option<&'a Trace>,
 }
 
 /// Shared and prepared weights by argument index.
@@ -74,6 +77,10 @@ impl Program for Interpreter<'_> {
         }
         for (id, op) in self.func.ops() {
             let result = self.step(x, &frame, id, op).await?;
+            if let Some(trace) = self.trace {
+                let number = self.plan.rows.len() + id.index();
+                trace.open(x, number as u32, op.results[0], &result).await?;
+            }
             frame.values.insert(op.results[0], result);
             if let Some(Attr::Ints(frees)) = op.annotations.get("frees") {
                 frees.iter().for_each(|&i| drop(frame.values.remove(&op.operands[i as usize])));

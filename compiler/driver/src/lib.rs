@@ -34,6 +34,7 @@ pub mod simulate;
 mod source;
 pub mod stopwatch;
 mod table;
+pub mod trace;
 pub mod verify;
 mod work;
 

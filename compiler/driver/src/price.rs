@@ -89,7 +89,7 @@ impl WithBackend for Pricing<'_> {
 
     fn run<P: Protocol>(self) -> Self::Output {
         let roles = P::info().roles;
-        let program = Interpreter { func: self.func, plan: self.plan, roles };
+        let program = Interpreter { func: self.func, plan: self.plan, roles, trace: None };
         // Nothing is sent on it.
         let transport = memory::mesh_seeded(roles.len(), [0; 32]).swap_remove(0);
         let env = Env { transport: Arc::new(transport), recorder: None, audit: None };

@@ -17,6 +17,7 @@ use crate::backends::{Backend, WithBackend};
 use crate::failure::Failure;
 use crate::interpreter::Interpreter;
 use crate::run::is_for;
+use crate::trace::Trace;
 
 /// What a simulation needs.
 pub struct Simulation<'a> {
@@ -45,13 +46,22 @@ pub struct Simulated {
 impl Simulation<'_> {
     /// Runs all inferences on `backend`.
     pub fn run(self, backend: Backend) -> Result<Simulated, Failure> {
-        backend.with(self)
+        backend.with(Traced { simulation: &self, trace: None })
+    }
+
+    /// Runs one inference on `backend` and opens the result of each operation.
+    ///
+    /// # Security
+    /// As [`Trace`].
+    pub fn run_traced(self, backend: Backend, trace: &Trace) -> Result<Simulated, Failure> {
+        backend.with(Traced { simulation: &self, trace: Some(trace) })
     }
 
     /// One party's part.
     fn party<P: Protocol>(
         &self,
         transport: Arc<dyn Transport>,
+        trace: Option<&Trace>,
     ) -> Result<(Vec<Vec<Option<Decoded>>>, PartyReport), PartyError> {
         let role = P::info().roles[transport.me().0];
         let mine = self.inputs.iter().filter(|(name, _)| is_for(name, role, self.manifest));
@@ -63,7 +73,7 @@ impl Simulation<'_> {
             weights: owns_weights.then_some(self.weights),
             samples: &samples,
         };
-        let program = Interpreter { func: self.func, plan: self.plan, roles: P::info().roles };
+        let program = Interpreter { func: self.func, plan: self.plan, roles: P::info().roles, trace };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -88,15 +98,22 @@ fn stop(transport: &dyn Transport, error: &PartyError) {
     }
 }
 
-impl WithBackend for Simulation<'_> {
+/// A simulation, and where the results of its operations are opened.
+struct Traced<'a> {
+    simulation: &'a Simulation<'a>,
+    trace: Option<&'a Trace>,
+}
+
+impl WithBackend for Traced<'_> {
     type Output = Result<Simulated, Failure>;
 
     fn run<P: Protocol>(self) -> Self::Output {
         let mesh = memory::mesh(P::info().roles.len()).map_err(PartyError::from)?;
-        let this = &self;
+        let (this, trace) = (self.simulation, self.trace);
         // One thread a party: products use all cores anyway.
         let outcomes: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = mesh.into_iter().map(|t| scope.spawn(move || this.party::<P>(Arc::new(t)))).collect();
+            let threads: Vec<_> =
+                mesh.into_iter().map(|t| scope.spawn(move || this.party::<P>(Arc::new(t), trace))).collect();
             threads.into_iter().map(|t| t.join().expect("invariant: a party returns its errors")).collect()
         });
         let mut parties = Vec::new();
@@ -114,18 +131,18 @@ impl WithBackend for Simulation<'_> {
             }
         }
         if let Some(error) = failure {
-            return Err(Failure::new(error.exit(), error.explain(self.manifest)));
+            return Err(Failure::new(error.exit(), error.explain(this.manifest)));
         }
         let n_inferences = by_party.first().map_or(0, Vec::len);
         let results = (0..n_inferences)
             .map(|i| {
-                (0..self.manifest.outputs.len())
+                (0..this.manifest.outputs.len())
                     .map(|o| {
                         by_party.iter().find_map(|p| p[i][o].clone()).expect("invariant: every result has an owner")
                     })
                     .collect()
             })
             .collect();
-        Ok(Simulated { results, report: merge_reports(self.manifest, parties) })
+        Ok(Simulated { results, report: merge_reports(this.manifest, parties) })
     }
 }

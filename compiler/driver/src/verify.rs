@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::fixed::{FixedEvaluator, replay};
 use crate::model::{self, Model, Samples};
 use crate::simulate::Simulation;
+use crate::trace::{OpTrace, trace_ops};
 
 /// Inferences of one simulated session: bounds what the recorder holds.
 const SESSION_SAMPLES: usize = 16;
@@ -65,6 +66,9 @@ pub struct Verification {
     pub first_departure: Option<NodeError>,
     /// Largest error of each node on the first sample.
     pub nodes: Vec<NodeError>,
+    /// The first operation that the backend computed wrongly on the first sample whose bits differ; null where none does,
+    /// or where it went well the second time.
+    pub first_wrong_op: Option<OpTrace>,
 }
 
 /// Shares of samples whose label is the first, or among the first five.
@@ -109,6 +113,15 @@ pub struct NodeError {
     pub max_abs_err: f64,
     /// Largest magnitude in float.
     pub max_abs: f64,
+    /// The largest difference as a share of the largest magnitude; null where that is 0.
+    pub max_rel_err: Option<f64>,
+}
+
+impl NodeError {
+    /// Whether the node departs: by more than a twentieth of its range.
+    pub fn departs(&self) -> bool {
+        self.max_abs_err > self.max_abs.max(1e-3) / 20.0
+    }
 }
 
 /// Compares over `samples`; the first `mpc_limit` of them go through the protocol too.
@@ -127,7 +140,7 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
 
     let n_mpc = mpc_limit.min(samples.inputs.len());
     let mut mpc: Vec<Answer> = Vec::new();
-    let mut bit_exact_replays = 0;
+    let (mut bit_exact_replays, mut first_wrong) = (0, None);
     let (mut bytes_total, mut rounds) = (None, None);
     let mut next = 0;
     while next < n_mpc {
@@ -155,6 +168,7 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
                 fixed_evaluator.run(&samples.inputs[next + i], &mut replay(&compiled.plan, offsets), &mut |_, _| {})?;
             let equal = replayed.iter().zip(&results).all(|(a, b)| a.ring == b.ring);
             bit_exact_replays += usize::from(rounded && equal);
+            first_wrong = first_wrong.or((!rounded || !equal).then_some(next + i));
             mpc.push(answer(compiled, results)?);
         }
         next = end;
@@ -164,7 +178,11 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
     let expected: Option<Vec<Array>> = samples.expected.as_ref().map(|e| e.iter().cloned().map(Array::F32).collect());
     let nodes =
         samples.inputs.first().map(|s| node_errors(compiled, &mut fixed_evaluator, s)).transpose()?.unwrap_or_default();
-    let first_departure = nodes.iter().find(|n| n.max_abs_err > n.max_abs.max(1e-3) / 20.0).cloned();
+    let first_departure = nodes.iter().find(|n| n.departs()).cloned();
+    let first_wrong_op = match first_wrong.and_then(|i| samples.inputs.get(i)) {
+        Some(sample) => trace_ops(compiled, &compiled.llil, sample)?.into_iter().find(|op| !op.is_right()),
+        None => None,
+    };
     let agreement =
         |a: &[Answer], b: &[Answer], tie: Option<f64>| share(a.iter().zip(b).filter_map(|(a, b)| agree(a, b, tie)));
     let bound = compiled.error_bound;
@@ -196,6 +214,7 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
         seconds: start.elapsed().as_secs_f64(),
         first_departure,
         nodes,
+        first_wrong_op,
     })
 }
 
@@ -204,8 +223,12 @@ impl Verification {
     pub fn check(&self) -> Result<(), Failure> {
         let mismatch = |text: String| Err(Failure::new(Exit::Mismatch, text));
         if self.bit_exact_replays != self.mpc_samples {
+            let wrong = match &self.first_wrong_op {
+                Some(op) => format!("the first operation that is wrong is the {} of node `{}`", op.op, op.node),
+                None => "a second run of the first of them was right".into(),
+            };
             return mismatch(format!(
-                "{} of {} protocol results differ from the fixed-point evaluator although the recorded roundings were replayed, or a ScaleDown gave neither the floor nor one more",
+                "{} of {} protocol results differ from the fixed-point evaluator although the recorded roundings were replayed, or a ScaleDown gave neither the floor nor one more; {wrong}",
                 self.mpc_samples - self.bit_exact_replays,
                 self.mpc_samples
             ));
@@ -241,7 +264,8 @@ fn no_result() -> Failure {
     Failure::other("the model has no result")
 }
 
-fn shift_of(compiled: &Compiled, number: u32) -> u32 {
+/// The shift of the ScaleDown of this number; 0 for other operations.
+pub(crate) fn shift_of(compiled: &Compiled, number: u32) -> u32 {
     let index = compiled.plan.ops.iter().position(|o| o.op == number);
     let op = index.and_then(|i| compiled.llil.ops().nth(i));
     match op.map(|(id, _)| Action::decode(&compiled.llil, id)) {
@@ -301,7 +325,15 @@ fn node_errors(
         let max_abs_err = decoded.iter().zip(x).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
         let max_abs = x.iter().map(|v| f64::from(v.abs())).fold(0.0, f64::max);
         errors.shift_remove(name);
-        errors.insert(name.to_string(), NodeError { name: name.to_string(), max_abs_err, max_abs });
+        errors.insert(
+            name.to_string(),
+            NodeError {
+                name: name.to_string(),
+                max_abs_err,
+                max_abs,
+                max_rel_err: (max_abs > 0.0).then(|| max_abs_err / max_abs),
+            },
+        );
     })?;
     Ok(errors.into_values().collect())
 }
