@@ -121,7 +121,7 @@ async fn carry<T: Transport>(inner: Arc<T>, peer: Party, shape: Shape, mut items
                 tokio::select! {
                     biased;
                     _ = inner.failed() => return,
-                    () = sleep_until(free + shape.latency) => {}
+                    () = wait_until(free + shape.latency) => {}
                 }
                 // The sender gets the error at its next call.
                 if inner.send(peer, frame).await.is_err() {
@@ -133,6 +133,25 @@ async fn carry<T: Transport>(inner: Arc<T>, peer: Party, shape: Shape, mut items
         }
     }
 }
+
+/// Waits as precisely as the system can: tokio's timer counts whole milliseconds and rounds up, which would make 1.4 ms of 0.3 ms.
+async fn wait_until(deadline: Instant) {
+    if let Some(early) = deadline.checked_sub(COARSE) {
+        sleep_until(early).await;
+    }
+    let rest = deadline.saturating_duration_since(Instant::now());
+    if !rest.is_zero() {
+        // A runtime that shuts down takes no more tasks, and waits for none.
+        let _ = tokio::task::spawn_blocking(move || std::thread::sleep(rest.min(COARSE))).await;
+    }
+    // Where tokio's clock stands still, it has yet to jump.
+    if Instant::now() < deadline {
+        sleep_until(deadline).await;
+    }
+}
+
+/// By how much tokio's timer may be late.
+const COARSE: Duration = Duration::from_millis(2);
 
 #[async_trait]
 impl<T: Transport + 'static> Transport for Shaped<T> {

@@ -46,6 +46,25 @@ async fn latency_is_paid_once_by_messages_in_a_row_and_each_time_by_dependent_on
     assert_eq!(start.elapsed().as_millis(), 200);
 }
 
+/// On the real clock, where a timer that counts whole milliseconds needs 26 ms and more.
+#[tokio::test]
+async fn a_latency_below_a_millisecond_is_kept() {
+    let [a, b] = pair(Shape::LAN);
+    let mut fastest = Duration::MAX;
+    for attempt in 0..10 {
+        let start = Instant::now();
+        for op in 10 * attempt..10 * (attempt + 1) {
+            a.send(Party(1), frame(op, "")).await.expect("b lives");
+            b.recv(Party(0), tag(op, 0)).await.expect("it comes");
+            b.send(Party(0), frame(op, "")).await.expect("a lives");
+            a.recv(Party(1), tag(op, 0)).await.expect("it comes");
+        }
+        assert!(start.elapsed() >= 20 * Shape::LAN.latency);
+        fastest = fastest.min(start.elapsed());
+    }
+    assert!(fastest < Duration::from_millis(15), "20 messages of 0.3 ms each took {fastest:?} at best");
+}
+
 #[tokio::test(start_paused = true)]
 async fn directions_do_not_share_their_speed() {
     let [a, b] = pair(SLOW);
