@@ -28,6 +28,13 @@ fn predicted_bytes_and_rounds_are_measured() {
 
         assert_eq!(totals(&cost), totals(&reports[0]), "{name}: predicted and measured");
         assert_eq!(nodes(&cost), nodes(&reports[0]), "{name}: predicted and measured, by node");
+        for key in ["lan", "wan", "computing"] {
+            let of = |part: &Value| part["seconds"][key].as_f64().expect("seconds");
+            let sum: f64 = cost["nodes"].as_array().expect("nodes").iter().map(of).sum();
+            assert!((sum - of(&cost)).abs() < 1e-9 && sum > 0.0, "{name}: {key} sums to the total");
+        }
+        let live = cost["nodes"].as_array().expect("nodes").iter().filter_map(|n| n["live_bytes"].as_u64()).max();
+        assert_eq!(live, cost["peak_memory_bytes"].as_u64(), "{name}: the peak is that of a node");
         assert!(totals(&cost).0 > 1000 && totals(&cost).1 >= 3, "{name}: {:?}", totals(&cost));
         let sums = |r: &Value| nodes(r).iter().fold((0, 0), |(bytes, rounds), n| (bytes + n.2, rounds + n.3));
         for report in &reports {

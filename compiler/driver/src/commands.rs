@@ -26,7 +26,7 @@ use crate::simulate::Simulation;
 use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
-use crate::{data, demo, doctor, keys, opt, passes};
+use crate::{cost, data, demo, doctor, keys, opt, passes};
 use treville_passes::{Module, Pass};
 
 /// Runs a command.
@@ -399,29 +399,7 @@ fn cost_command(args: &CostArgs) -> Result<String, Failure> {
         return crate::rules::rules(args);
     }
     let compiled = load(&args.model, &args.options, None)?;
-    let report = compiled.predicted();
-    if args.json {
-        let nodes: Vec<_> = report
-            .nodes
-            .iter()
-            .map(|n| json!({"name": n.name, "op": n.op, "bytes": n.bytes, "rounds": n.rounds}))
-            .collect();
-        let value = json!({
-            "backend": report.backend, "bytes_total": report.bytes_total, "rounds": report.rounds,
-            "seconds": {"lan": wire_seconds(&report, Shape::LAN), "wan": wire_seconds(&report, Shape::WAN)},
-            "peak_memory_bytes": compiled.peak_live_bytes(), "failure_log2": compiled.manifest.failure_log2, "nodes": nodes,
-        });
-        return Ok(format!("{value}\n"));
-    }
-    Ok(nodes_table(&report, false)
-        + &format!(
-            "  in total {} in {} rounds; on the wire about {} (LAN), {} (WAN), computing not counted; live tensors take {} at most\n",
-            bytes(report.bytes_total),
-            report.rounds,
-            seconds(wire_seconds(&report, Shape::LAN)),
-            seconds(wire_seconds(&report, Shape::WAN)),
-            bytes(compiled.peak_live_bytes()),
-        ))
+    Ok(if args.json { cost::json(&compiled) } else { cost::text(&compiled) })
 }
 
 fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {

@@ -9,6 +9,7 @@ mod calibration;
 mod cli;
 mod commands;
 pub mod compile;
+mod cost;
 mod data;
 mod demo;
 mod doctor;

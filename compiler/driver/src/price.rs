@@ -24,7 +24,12 @@ pub struct Price {
 
 /// Seconds on the wire of `net`: rounds times latency, and all bytes over the links of three pairs of parties at once. Computing comes on top.
 pub fn wire_seconds(report: &RunReport, net: Shape) -> f64 {
-    f64::from(report.rounds) * net.latency.as_secs_f64() + report.bytes_total as f64 / (3.0 * net.bytes_per_second)
+    wire_seconds_of(report.bytes_total, report.rounds, net)
+}
+
+/// As [`wire_seconds`], for a part of a program.
+pub fn wire_seconds_of(bytes: u64, rounds: u32, net: Shape) -> f64 {
+    f64::from(rounds) * net.latency.as_secs_f64() + bytes as f64 / (3.0 * net.bytes_per_second)
 }
 
 /// Prices a program.

@@ -36,8 +36,8 @@ mod price;
 mod recipe;
 
 pub use encode::{decode_results, decode_tensor, encode_inputs, encode_weights};
-pub use llil_liveness::peak_live_bytes;
+pub use llil_liveness::{live_bytes, peak_live_bytes};
 pub use manager::{Manager, Moment, Observer, PassError, Timing, run_passes};
 pub use module::{Level, Module};
 pub use pass::{Domain, Example, Options, PASSES, PIPELINES, Pass, Pipeline, pass, resolve};
-pub use price::{Network, Price, PriceFn, Prices, multiplications};
+pub use price::{Network, Price, PriceFn, Prices, multiplications, multiplications_of};

@@ -62,23 +62,25 @@ impl Network {
 
 /// The multiplications of a program's products, once each.
 pub fn multiplications(func: &Func<Llil>) -> u64 {
+    func.ops().map(|(_, op)| multiplications_of(func, op)).sum()
+}
+
+/// The multiplications of one op.
+pub fn multiplications_of(func: &Func<Llil>, op: &Op<Llil>) -> u64 {
     let elements = |value| func.ty(value).elements() as u64;
-    let of_op = |op: &Op<Llil>| {
-        let (x, w, y) = (op.operands.first(), op.operands.get(1), op.results[0]);
-        let shape = |value: Option<&ValueId>| value.map(|&v| func.ty(v).shape.as_slice()).unwrap_or_default();
-        let depth = match op.def.mnemonic {
-            "matmul" => shape(x).last().copied().unwrap_or(1) as u64,
-            "conv" => shape(w).iter().skip(1).product::<usize>() as u64,
-            // Each element of the operand meets the filter's elements of its channel.
-            "conv_transpose" => {
-                return x.map_or(0, |&x| elements(x)) * shape(w).iter().skip(1).product::<usize>() as u64;
-            }
-            "mul" => 1,
-            _ => 0,
-        };
-        elements(y) * depth
+    let (x, w, y) = (op.operands.first(), op.operands.get(1), op.results[0]);
+    let shape = |value: Option<&ValueId>| value.map(|&v| func.ty(v).shape.as_slice()).unwrap_or_default();
+    let depth = match op.def.mnemonic {
+        "matmul" => shape(x).last().copied().unwrap_or(1) as u64,
+        "conv" => shape(w).iter().skip(1).product::<usize>() as u64,
+        // Each element of the operand meets the filter's elements of its channel.
+        "conv_transpose" => {
+            return x.map_or(0, |&x| elements(x)) * shape(w).iter().skip(1).product::<usize>() as u64;
+        }
+        "mul" => 1,
+        _ => 0,
     };
-    func.ops().map(|(_, op)| of_op(op)).sum()
+    elements(y) * depth
 }
 
 /// A backend's price of a fixed-point program.

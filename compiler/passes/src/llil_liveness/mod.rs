@@ -55,16 +55,26 @@ fn frees(func: &Func<Llil>) -> Vec<(OpId, Vec<usize>)> {
 ///
 /// An op's operands and its result are alive together.
 pub fn peak_live_bytes(func: &Func<Llil>) -> u64 {
-    let bytes = |v: ValueId| 8 * func.ty(v).elements() as u64;
-    let inputs = func.args().filter(|(_, arg)| arg.kind == ArgKind::Input).map(|(v, _)| v);
+    let inputs = func.args().filter(|(_, arg)| arg.kind == ArgKind::Input);
+    let of_inputs = inputs.map(|(v, _)| bytes(func, v)).sum();
+    live_bytes(func).into_iter().max().unwrap_or(0).max(of_inputs)
+}
+
+/// For each op, the bytes of values that are alive while it runs, as [`peak_live_bytes`] counts them.
+pub fn live_bytes(func: &Func<Llil>) -> Vec<u64> {
+    let bytes = |v: ValueId| bytes(func, v);
     let uses = func.uses();
-    let mut live: u64 = inputs.map(bytes).sum();
-    let mut peak = live;
+    let mut live: u64 = func.args().filter(|(_, arg)| arg.kind == ArgKind::Input).map(|(v, _)| bytes(v)).sum();
+    let mut by_op = Vec::new();
     for ((_, positions), (_, op)) in frees(func).into_iter().zip(func.ops()) {
         live += op.results.iter().copied().map(bytes).sum::<u64>();
-        peak = peak.max(live);
+        by_op.push(live);
         live -= positions.iter().map(|&p| bytes(op.operands[p])).sum::<u64>();
         live -= op.results.iter().filter(|v| uses.of(**v).is_empty()).copied().map(bytes).sum::<u64>();
     }
-    peak
+    by_op
+}
+
+fn bytes(func: &Func<Llil>, value: ValueId) -> u64 {
+    8 * func.ty(value).elements() as u64
 }
