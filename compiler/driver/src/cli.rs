@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Turns a trained TensorFlow or ONNX model into programs that compute its prediction under secure multi-party
 /// computation: nobody learns the other's secret, and the answer is as accurate as in the clear.
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Cost(CostArgs),
     /// Run passes over IR: `.hlil` or `.llil` in, IR out.
     Opt(OptArgs),
+    /// Write a model as IR: ours, or MLIR's upstream dialects.
+    Export(ExportArgs),
     /// Say what a model or a package holds, and what of it is supported.
     Inspect(InspectArgs),
     /// List the compiler's passes, or say what one of them does.
@@ -267,8 +269,38 @@ pub(crate) struct OptArgs {
     /// Verify the module after each pass, not only at the end.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
     pub(crate) verify_each: bool,
+    /// Have MLIR verify the result as well; needs the cargo feature `mlir`.
+    #[arg(long)]
+    pub(crate) verify_with_mlir: bool,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportArgs {
+    /// The model.
+    pub(crate) model: PathBuf,
+    /// The dialects to write it in.
+    #[arg(long, value_enum)]
+    pub(crate) to: Target,
+    /// The file to write; stdout without one.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ModelArgs,
+}
+
+/// What a model can be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// The real-valued program after its passes.
+    Hlil,
+    /// The fixed-point program.
+    Llil,
+    /// The fixed-point program on integers in linalg, tensor and arith, with exact rounding; needs the cargo feature `mlir`.
+    Linalg,
+    /// The same in the LLVM dialect; needs the cargo feature `mlir`.
+    Llvm,
 }
 
 /// Options that show passes at work; all of it goes to stderr.

@@ -26,7 +26,7 @@ use crate::simulate::Simulation;
 use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::verify::{Accuracy, verify};
-use crate::{cost, data, demo, doctor, keys, opt, passes};
+use crate::{cost, data, demo, doctor, export, keys, opt, passes};
 use treville_passes::{Module, Pass};
 
 /// Runs a command.
@@ -49,6 +49,7 @@ pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
         Command::Verify(args) => verify_command(args),
         Command::Cost(args) => cost_command(args),
         Command::Opt(args) => opt::opt(args),
+        Command::Export(args) => export::export(args),
         Command::Inspect(args) => inspect_command(args),
         Command::Passes(args) => passes::passes(args),
         Command::Ops(args) => match args.irdl.as_deref() {

@@ -13,6 +13,7 @@ mod cost;
 mod data;
 mod demo;
 mod doctor;
+mod export;
 mod failure;
 pub mod fixed;
 mod inspect;

@@ -12,6 +12,7 @@ use treville_ring::RingBits;
 
 use crate::backends::Backend;
 use crate::cli::OptArgs;
+use crate::export::verify_with_mlir;
 use crate::failure::Failure;
 use crate::price::{network, prices};
 use crate::print_ir::IrPrinter;
@@ -42,6 +43,10 @@ pub(crate) fn opt(args: &OptArgs) -> Result<String, Failure> {
     printer.finish()?;
     let text = module.to_string();
     stopwatch.lap("print");
+    if args.verify_with_mlir {
+        verify_with_mlir(&text)?;
+        stopwatch.lap("verify with MLIR");
+    }
     if args.watch.timing {
         eprint!("{}", stopwatch.table());
     }

@@ -1,0 +1,19 @@
+//! Our dialects in MLIR: it verifies and prints what we print, and lowers fixed-point programs to machine code.
+//!
+//! - [`Mlir`] is MLIR with both dialects loaded from their IRDL; [`Mlir::round_trip`] has it verify a dump and print it again.
+//! - [`lower`] writes an LLIL function in upstream dialects: ring elements are integers of the ring's width, so arithmetic wraps by itself.
+//! - [`Mlir::compile`] makes machine code of that. It shares nothing with our own evaluator but the op table's types, and must give the same
+//!   bits: a second oracle.
+//!
+//! The only crate that knows melior. It needs LLVM 22: `docs/how-to/use-mlir.md`.
+
+mod convolve;
+mod dialects;
+mod jit;
+mod lower;
+mod moves;
+mod writer;
+
+pub use dialects::{Mlir, MlirError};
+pub use jit::Compiled;
+pub use lower::lower;
