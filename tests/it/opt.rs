@@ -9,7 +9,7 @@ use treville_ir::Listing;
 use treville_party::Exit;
 use treville_passes::{Domain, Example, Level, Manager, Module, Options, Pass, pass};
 
-use crate::support::{Outcome, command, example, finish, path, succeed, treville};
+use crate::support::{Outcome, command, example, finish, load, options, path, succeed, treville, write_samples};
 
 /// The module that the page of `dce` begins with.
 fn write_example(folder: &Path) -> String {
@@ -67,8 +67,8 @@ fn the_ir_is_shown_around_passes() {
 fn pipelines_prices_and_a_file_for_each_pass() {
     let folder = tempfile::tempdir().expect("a folder");
     write_example(folder.path());
-    let options = "opt m.hlil --pipeline hlil-default --backend porthos --net wan --print-ir-tree-dir tree --timing";
-    let outcome = treville(folder.path(), &options.split(' ').collect::<Vec<_>>());
+    let line = "opt m.hlil --pipeline hlil-default --backend porthos --net wan --print-ir-tree-dir tree --timing";
+    let outcome = treville(folder.path(), &line.split(' ').collect::<Vec<_>>());
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let passes = treville_passes::resolve("hlil-default").expect("it is a pipeline");
     for (i, pass) in passes.iter().enumerate() {
@@ -98,6 +98,21 @@ fn a_compile_shows_its_passes_by_the_same_options() {
     files.sort();
     let last = files.last().and_then(|f| f.to_str()).expect("there are passes");
     assert_eq!(last, format!("{:02}_llil-liveness.llil", files.len() - 1));
+}
+
+#[test]
+fn an_evaluation_is_timed_apart_from_reading_and_compiling() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = path(&example("digits_cnn", "digits_cnn.pb"));
+    let (_, samples) = load("digits_cnn", &options("porthos", "12"));
+    write_samples(&folder.path().join("x.npy"), &samples, 2);
+    for (more, compiles) in [(&[][..], false), (&["--fixed", "--scale", "12"], true)] {
+        let outcome = treville(folder.path(), &[&["eval", &model, "--input", "x.npy", "--timing"], more].concat());
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let has = |stage: &str| outcome.stderr.lines().any(|l| l.trim().starts_with(stage));
+        assert!(has("read") && has("evaluate sample 0") && has("evaluate sample 1") && !has("evaluate sample 2"));
+        assert_eq!(has("compile"), compiles, "{}", outcome.stderr);
+    }
 }
 
 /// A pass with a bug, under the name of one that the command knows.

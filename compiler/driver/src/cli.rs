@@ -197,6 +197,9 @@ pub(crate) struct EvalArgs {
     /// Evaluate the compiled fixed-point program.
     #[arg(long)]
     pub(crate) fixed: bool,
+    /// Print the time of reading, compiling and each evaluation to stderr.
+    #[arg(long)]
+    pub(crate) timing: bool,
     #[command(flatten)]
     pub(crate) options: ModelArgs,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexMap;
 use serde_json::json;
 use treville_hlil::Hlil;
 use treville_ir::{Dialect, irdl};
@@ -230,8 +231,10 @@ fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
 
 fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
     check_places([&args.output, &None])?;
+    let mut stopwatch = Stopwatch::start();
     let model = Model::read(&args.model, &args.options)?;
     let samples = samples_of(&args.input, &model)?;
+    stopwatch.lap("read");
     let mut by_result: Vec<Vec<Array>> = Vec::new();
     let mut add = |results: Vec<Array>| {
         by_result.resize(results.len(), Vec::new());
@@ -241,14 +244,25 @@ fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
     if args.fixed {
         let compiled =
             compile(model, &args.options, args.options.calibrate.is_none().then(|| samples.clone()), Watch::default())?;
+        stopwatch.lap("compile");
         let mut evaluator = FixedEvaluator::new(&compiled)?;
-        for sample in &samples.inputs {
+        stopwatch.lap("encode the weights");
+        for (i, sample) in samples.inputs.iter().enumerate() {
             add(evaluator.run(sample, &mut Exact, &mut |_, _| {})?.into_iter().map(|d| d.value).collect());
+            stopwatch.lap(&format!("evaluate sample {i}"));
         }
     } else {
-        for sample in &samples.inputs {
-            add(crate::verify::float_results(&model, sample)?);
+        // The weights are decoded once.
+        let mut arguments = crate::model::with_weights(&model.func, &model.weights, &IndexMap::new())?;
+        stopwatch.lap("decode the weights");
+        for (i, sample) in samples.inputs.iter().enumerate() {
+            arguments.extend(sample.clone());
+            add(crate::verify::float_results_of(&model, &arguments)?);
+            stopwatch.lap(&format!("evaluate sample {i}"));
         }
+    }
+    if args.timing {
+        eprint!("{}", stopwatch.table());
     }
     let outputs: Vec<(String, Array)> =
         names.into_iter().zip(by_result.iter().map(|all| Array::stack(&all.iter().collect::<Vec<_>>()))).collect();

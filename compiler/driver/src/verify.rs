@@ -276,8 +276,12 @@ pub(crate) fn shift_of(compiled: &Compiled, number: u32) -> u32 {
 
 /// The float results of a model as it was imported, before any pass.
 pub fn float_results(model: &Model, sample: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
-    let args = model::with_weights(&model.func, &model.weights, sample)?;
-    Ok(finish_float(model, raw_float_results(model, &args)?))
+    float_results_of(model, &model::with_weights(&model.func, &model.weights, sample)?)
+}
+
+/// As [`float_results`], for arguments that hold the weights too.
+pub fn float_results_of(model: &Model, args: &IndexMap<String, Tensor>) -> Result<Vec<Array>, Failure> {
+    Ok(finish_float(model, raw_float_results(model, args)?))
 }
 
 /// The first of the results.
