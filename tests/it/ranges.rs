@@ -65,3 +65,23 @@ fn a_program_without_ranges_gives_none() {
     let outcome = treville(folder.path(), &["compile", &model, "-o", "q", "--scale", "12", "--ranges", "missing.hlil"]);
     assert_eq!((outcome.code, outcome.stderr.contains("missing.hlil")), (Some(2), true), "{}", outcome.stderr);
 }
+
+#[test]
+fn proven_ranges_are_used_or_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = path(&example("digits_cnn", "digits_cnn.pb"));
+    let compile = |range: &str| {
+        let args = ["compile", &model, "-o", "proven", "--scale", "12", "--require-proven", "--input-range", range];
+        treville(folder.path(), &args)
+    };
+    let fits = compile("image=0:1");
+    assert_eq!(fits.code, Some(0), "{}", fits.stderr);
+    let program = std::fs::read_to_string(folder.path().join("proven/program.llil")).expect("the program");
+    assert!(program.contains("range_origin = \"proven\"") && !program.contains("\"calibrated\""), "{program}");
+    let too_wide = compile("image=-1e9:1e9");
+    assert_eq!(too_wide.code, Some(4), "{}", too_wide.stderr);
+    for said in ["E0601", "classes/MatMul", "1 times the proven range must stay below 2^", "help: use a smaller scale"]
+    {
+        assert!(too_wide.stderr.contains(said), "no {said} in\n{}", too_wide.stderr);
+    }
+}

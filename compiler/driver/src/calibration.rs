@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use treville_hlil::{Scalar, Tensor, TensorType};
+use treville_passes::analysis::range::Range;
 use treville_ring::tensor::from_vec;
 
 use crate::cli::ModelArgs;
@@ -77,6 +78,18 @@ impl Calibration {
         );
         Ok(Calibration { samples, origin })
     }
+}
+
+/// The ranges that the inputs are said to have, [`DEFAULT_RANGE`] where nothing is said.
+///
+/// # Errors
+/// Exit code 2 for ranges that do not fit the model.
+pub(crate) fn declared_ranges(model: &Model, args: &ModelArgs) -> Result<IndexMap<String, Range>, Failure> {
+    let inputs: Vec<(&str, &TensorType)> = model.input_types().collect();
+    let given = input_ranges(&inputs, args)?;
+    let range = |name: &str| given.get(name).copied().unwrap_or(DEFAULT_RANGE);
+    let ranges = inputs.iter().map(|(name, _)| (name.to_string(), range(name)));
+    Ok(ranges.map(|(name, (low, high))| (name, Range { low: low.into(), high: high.into() })).collect())
 }
 
 /// What `--input-range` says, by input.

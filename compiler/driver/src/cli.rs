@@ -103,6 +103,9 @@ pub struct ModelArgs {
     /// The greatest probability, as `2^-N`, that an inference goes wrong beyond its error bound.
     #[arg(long, value_name = "2^-N")]
     pub max_failure: Option<String>,
+    /// Use ranges only that are proven from the weights and --input-range, and refuse what they do not let fit.
+    #[arg(long, conflicts_with = "ranges")]
+    pub require_proven: bool,
     /// The network that bytes and rounds are weighed on when the compiler chooses: `lan`, `wan` or `MBPS,MS`.
     #[arg(long, value_name = "NET", default_value = "lan")]
     pub net: String,

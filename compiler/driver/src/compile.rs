@@ -11,13 +11,13 @@ use treville_party::{Exit, InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, R
 use treville_passes::analysis::calibrate::calibrate_with;
 use treville_passes::analysis::error::annotate_err;
 use treville_passes::analysis::failure::failure_bound;
-use treville_passes::analysis::range;
 use treville_passes::analysis::trial::Trials;
+use treville_passes::analysis::{proven, range};
 use treville_passes::{Manager, Module, Observer, Options, PassError, peak_live_bytes, resolve};
 use treville_ring::RingBits;
 
 use crate::backends::Backend;
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, declared_ranges};
 use crate::cli::ModelArgs;
 use crate::failure::Failure;
 use crate::model::{Model, Samples};
@@ -125,8 +125,19 @@ pub fn compile(
             let found = calibrate_with(&hlil, &hlil_weights, inputs, &mut |_| bar.inc(1))
                 .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
             found.annotate(&mut hlil);
+            if args.require_proven {
+                let inputs = declared_ranges(&model, args)?;
+                let bounds =
+                    proven::bounds(&hlil, &hlil_weights, &inputs).map_err(|e| Failure::other(e.to_string()))?;
+                proven::annotate(&mut hlil, &bounds).map_err(|d| refuse(Exit::Range, &d))?;
+            }
             bar.finish_and_clear();
-            notes.push(format!("ranges are calibrated on {} ({} samples)", calibration.origin, inputs.len()));
+            let n_samples = inputs.len();
+            notes.push(if args.require_proven {
+                "ranges are proven from the weights and the ranges of the inputs".into()
+            } else {
+                format!("ranges are calibrated on {} ({n_samples} samples)", calibration.origin)
+            });
             (Some(calibration), found.results)
         }
     };

@@ -158,6 +158,7 @@ impl ModelArgs {
             public: vec![],
             secret: vec![],
             max_failure: None,
+            require_proven: false,
             net: "lan".into(),
         }
     }

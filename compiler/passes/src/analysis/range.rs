@@ -183,7 +183,10 @@ pub fn misfits(func: &Func<Llil>) -> Vec<Diagnostic> {
             range.magnitude() * 2f64.powi(fixed.frac.into())
         };
         let limit = 2f64.powi(bits.into());
-        if extent.is_nan() || extent * MARGIN > limit {
+        // A value cannot leave what is proven.
+        let is_proven = func.annotation(value, "range_origin").and_then(Attr::as_str) == Some("proven");
+        let (margin, kind) = if is_proven { (1.0, "proven") } else { (MARGIN, "attained") };
+        if extent.is_nan() || extent * margin > limit {
             let Range { low, high } = range;
             faults.push(
                 Diagnostic::error(
@@ -195,8 +198,8 @@ pub fn misfits(func: &Func<Llil>) -> Vec<Diagnostic> {
                 )
                 .at_node(node, where_)
                 .with_note(format!(
-                    "{MARGIN} times the attained range must stay below 2^{bits}; it needs 2^{:.1}",
-                    (extent * MARGIN).log2()
+                    "{margin} times the {kind} range must stay below 2^{bits}; it needs 2^{:.1}",
+                    (extent * margin).log2()
                 ))
                 .with_help("use a smaller scale (--scale), or inputs of a smaller range"),
             );

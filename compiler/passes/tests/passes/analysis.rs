@@ -277,3 +277,44 @@ fn without_samples_the_proven_error_decides() {
     let module = trials.lower(proven.scale, proven.scales.as_ref()).unwrap().unwrap();
     assert!(trials.run(&module, proven.scale).max_abs_err <= trials.spread() / 1024.0);
 }
+
+/// No value of a random network leaves the bounds that follow from its inputs' ranges, and some reach far into them.
+#[test]
+fn proven_bounds_hold_every_value() {
+    use treville_hlil::{Tensor, evaluate_with};
+    use treville_passes::analysis::proven;
+
+    let mut nearest = 0f64;
+    for seed in 0..80 {
+        let module = net::passes("canonicalize,hlil-fold-batch-norm,hlil-fold-constants", net::random(seed));
+        let (func, weights) = (module.hlil().unwrap(), module.weights());
+        let mut sample = net::sample(&module, seed);
+        // The ends of the range, mostly.
+        for tensor in sample.values_mut() {
+            if let Tensor::F32(x) = tensor {
+                x.mapv_inplace(|v| if v.abs() > 0.2 { 2.0 * v.signum() } else { v });
+            }
+        }
+        let inputs = sample.keys().map(|name| (name.clone(), Range { low: -2.0, high: 2.0 })).collect();
+        let bounds = proven::bounds(func, weights, &inputs).unwrap();
+        let mut args = sample;
+        for (_, arg) in func.args().filter(|(_, arg)| arg.kind == ArgKind::Weight) {
+            args.insert(arg.name.clone(), Tensor::F32(weights.get(&arg.name).unwrap()));
+        }
+        evaluate_with(func, &args, &mut |value, tensor| {
+            let Tensor::F32(x) = tensor else { return };
+            let bound = bounds[value.index()];
+            let slack = 1e-4 * (1.0 + bound.magnitude());
+            let (low, high) = x.iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (l.min(v.into()), h.max(v.into())));
+            assert!(
+                bound.low - slack <= low && high <= bound.high + slack,
+                "seed {seed}: {low} to {high} is not in {bound:?}\n{func}"
+            );
+            if bound.magnitude().is_finite() && bound.magnitude() > 0.0 && func.as_arg(value).is_none() {
+                nearest = nearest.max(low.abs().max(high.abs()) / bound.magnitude());
+            }
+        })
+        .unwrap();
+    }
+    assert!(nearest > 0.5, "the bounds are {nearest} of what they could be");
+}
