@@ -1,12 +1,13 @@
 //! A backend that computes one operation wrongly, or a scale that is too small: the node is named.
 
+use serde_json::Value;
 use treville::compile::{Watch, compile};
 use treville::trace::trace_ops;
 use treville::verify::verify;
 use treville_ir::{Func, parse};
 use treville_llil::Llil;
 
-use crate::support::{load, options};
+use crate::support::{example, load, options, path, succeed};
 
 #[test]
 fn the_operation_that_a_backend_gets_wrong_is_named() {
@@ -30,6 +31,25 @@ fn the_operation_that_a_backend_gets_wrong_is_named() {
         assert_eq!((first.op.as_str(), &first.node), ("relu", &node), "{backend}");
         assert!(first.different > 0 && first.different <= first.elements);
     }
+}
+
+#[test]
+fn every_node_is_shown_with_its_error_and_the_bits_of_the_backend() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, data) = (path(&example("digits_cnn", "digits_cnn.pb")), path(&example("digits_cnn", "test.npz")));
+    let verify = |more: &[&str]| {
+        let common = ["verify", &model, "--data", &data, "--scale", "12", "--limit", "2"];
+        succeed(folder.path(), &[&common[..], more].concat())
+    };
+    let json: Value = serde_json::from_str(&verify(&["--nodes", "--json"])).expect("JSON");
+    let nodes = json["nodes"].as_array().expect("nodes");
+    let ops = json["ops"].as_array().expect("operations");
+    assert!(!ops.is_empty() && ops.iter().all(|op| op["different"] == 0 && op["not_rounded"] == 0), "{ops:?}");
+    let errors = |text: &str| text.lines().filter(|line| line.ends_with("  same")).count();
+    assert_eq!(errors(&verify(&["--nodes"])), nodes.len());
+    assert!(nodes.len() > 5);
+    let short = verify(&[]);
+    assert!(!short.contains("bits of the backend") && short.contains("the nodes with the largest relative errors"));
 }
 
 #[test]

@@ -217,7 +217,7 @@ pub(crate) struct VerifyArgs {
     /// Compare the first N samples only.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Show the error of every node, not only of the worst.
+    /// Show the error of every node, not only of the worst, and whether the backend computes it bit for bit.
     #[arg(long)]
     pub(crate) nodes: bool,
     /// Run the first N samples through the protocol; the rest through fixed point only.

@@ -26,6 +26,7 @@ use crate::run::{RunOptions, run as run_parties};
 use crate::simulate::Simulation;
 use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
+use crate::trace::{OpTrace, trace_ops};
 use crate::verify::{Accuracy, verify};
 use crate::{cost, data, demo, doctor, export, keys, opt, passes};
 use treville_passes::{Module, Pass};
@@ -318,7 +319,10 @@ fn verify_command(args: &VerifyArgs) -> Result<String, Failure> {
     // `verify` calibrates on the first samples of its data where no other is given.
     let calibration = args.options.calibrate.is_none().then(|| all.first(VERIFY_CALIBRATION));
     let compiled = compile(model, &args.options, calibration, Watch::default())?;
-    let result = verify(&compiled, &samples, args.mpc_limit.unwrap_or(usize::MAX))?;
+    let mut result = verify(&compiled, &samples, args.mpc_limit.unwrap_or(usize::MAX))?;
+    if args.nodes && result.mpc_samples > 0 {
+        result.ops = Some(trace_ops(&compiled, &compiled.llil, &samples.inputs[0])?);
+    }
     let text = if args.json {
         serde_json::to_string(&result).unwrap_or_default() + "\n"
     } else {
@@ -370,7 +374,7 @@ fn verify_text(v: &crate::verify::Verification, all_nodes: bool) -> String {
         v.backend,
         number(v.max_abs_err.fixed_mpc)
     );
-    text += &node_errors_table(&v.nodes, all_nodes);
+    text += &node_errors_table(&v.nodes, all_nodes, v.ops.as_deref());
     match &v.first_departure {
         Some(n) => {
             text += &format!(
@@ -388,7 +392,8 @@ fn verify_text(v: &crate::verify::Verification, all_nodes: bool) -> String {
 }
 
 /// The errors of all nodes in program order, or of the worst few.
-fn node_errors_table(nodes: &[crate::verify::NodeError], all: bool) -> String {
+/// Where the backend's operations were traced, it says of each node whether the bits are those of the evaluator.
+fn node_errors_table(nodes: &[crate::verify::NodeError], all: bool, ops: Option<&[OpTrace]>) -> String {
     let mut shown: Vec<_> = nodes.iter().collect();
     if !all {
         shown.sort_by(|a, b| b.max_rel_err.unwrap_or(0.0).total_cmp(&a.max_rel_err.unwrap_or(0.0)));
@@ -396,12 +401,24 @@ fn node_errors_table(nodes: &[crate::verify::NodeError], all: bool) -> String {
     }
     let row = |n: &crate::verify::NodeError| {
         let relative = n.max_rel_err.map_or("-".into(), |e| format!("{e:.1e}"));
-        vec![n.name.clone(), format!("{:.1e}", n.max_abs_err), format!("{:.1e}", n.max_abs), relative]
+        let wrong = ops.map(|ops| ops.iter().find(|op| op.node == n.name && !op.is_right()));
+        let bits = match wrong {
+            None => String::new(),
+            Some(None) => "same".into(),
+            Some(Some(op)) => format!("{} of {} differ after {}", op.different, op.elements, op.op),
+        };
+        vec![n.name.clone(), format!("{:.1e}", n.max_abs_err), format!("{:.1e}", n.max_abs), relative, bits]
     };
     let what = if all { "nodes" } else { "the nodes with the largest relative errors" };
     format!("{what}, on the first sample, in fixed point against float:\n")
         + &table(
-            &["node", "largest error", "largest value", "relative"],
+            &[
+                "node",
+                "largest error",
+                "largest value",
+                "relative",
+                if ops.is_some() { "bits of the backend" } else { "" },
+            ],
             &shown.into_iter().map(row).collect::<Vec<_>>(),
         )
 }

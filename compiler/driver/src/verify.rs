@@ -69,6 +69,8 @@ pub struct Verification {
     /// The first operation that the backend computed wrongly on the first sample whose bits differ; null where none does,
     /// or where it went well the second time.
     pub first_wrong_op: Option<OpTrace>,
+    /// What the backend made of each operation on the first sample; null where nobody asked.
+    pub ops: Option<Vec<OpTrace>>,
 }
 
 /// Shares of samples whose label is the first, or among the first five.
@@ -215,6 +217,7 @@ pub fn verify(compiled: &Compiled, samples: &Samples, mpc_limit: usize) -> Resul
         first_departure,
         nodes,
         first_wrong_op,
+        ops: None,
     })
 }
 
