@@ -15,6 +15,7 @@ mod package;
 mod parties;
 mod ranges;
 mod reference;
+mod scale_downs;
 mod support;
 mod trace;
 mod twins;

@@ -237,6 +237,9 @@ pub(crate) struct CostArgs {
     /// Say what equality saturation found instead: the price before and after it, and what each rule gains.
     #[arg(long)]
     pub(crate) rules: bool,
+    /// Say how precise each node is instead: its range, fraction bits, the width that it needs, error and probability of failure.
+    #[arg(long, conflicts_with = "rules")]
+    pub(crate) scales: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

@@ -28,7 +28,7 @@ use crate::stopwatch::Stopwatch;
 use crate::table::{bytes, probability, seconds, table};
 use crate::trace::{OpTrace, trace_ops};
 use crate::verify::{Accuracy, verify};
-use crate::{cost, data, demo, doctor, export, keys, opt, passes};
+use crate::{cost, data, demo, doctor, export, keys, opt, passes, precision};
 use treville_passes::{Module, Pass};
 
 /// Runs a command.
@@ -431,7 +431,12 @@ fn cost_command(args: &CostArgs) -> Result<String, Failure> {
         return crate::rules::rules(args);
     }
     let compiled = load(&args.model, &args.options, None)?;
-    Ok(if args.json { cost::json(&compiled) } else { cost::text(&compiled) })
+    Ok(match (args.scales, args.json) {
+        (false, false) => cost::text(&compiled),
+        (false, true) => cost::json(&compiled),
+        (true, false) => precision::text(&compiled),
+        (true, true) => precision::json(&compiled),
+    })
 }
 
 fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {

@@ -23,6 +23,7 @@ pub mod model;
 mod opt;
 pub mod package;
 mod passes;
+mod precision;
 pub mod price;
 mod print_ir;
 mod ranges;
