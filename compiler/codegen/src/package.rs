@@ -75,6 +75,7 @@ fn manifest<'a>(name: &str, crates: impl Iterator<Item = (&'a str, PathBuf)>, ta
 fn workspace(root_manifest: &str, crates: &[(&str, &str)]) -> Result<String, toml::de::Error> {
     let root: toml::Table = toml::from_str(root_manifest)?;
     let mut table = root.get("workspace").and_then(|w| w.as_table()).cloned().unwrap_or_default();
+    table.remove("default-members");
     table.insert("members".into(), crates.iter().map(|(_, path)| toml::Value::from(*path)).collect::<Vec<_>>().into());
     if let Some(toml::Value::Table(dependencies)) = table.get_mut("dependencies") {
         dependencies.retain(|name, _| !name.starts_with("treville-") || crates.iter().any(|(c, _)| *c == name));
