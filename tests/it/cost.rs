@@ -47,18 +47,37 @@ fn predicted_bytes_and_rounds_are_measured() {
     }
 }
 
-/// Approximated functions, a softmax inside, products of secrets, and transposed convolutions are priced as exactly.
+/// Every model that the repository ships, and two more for what these lack: approximated functions, products of secrets, and branches that
+/// run side by side.
 #[test]
-fn every_operation_is_priced_as_it_is_measured() {
-    for model in ["tests/onnx_models/attention.onnx", "examples/unet3d/unet3d_tiny.onnx"] {
+fn every_model_is_priced_as_it_is_measured() {
+    let mut models =
+        vec![root().join("tests/onnx_models/attention.onnx"), root().join("tests/onnx_models/inception.onnx")];
+    let folders = std::fs::read_dir(root().join("examples")).expect("the examples").flat_map(|folder| {
+        std::fs::read_dir(folder.expect("an entry").path())
+            .into_iter()
+            .flatten()
+            .map(|file| file.expect("a file").path())
+    });
+    models.extend(folders.filter(|file| file.extension().is_some_and(|e| e == "pb" || e == "onnx")));
+    assert!(models.len() >= 10, "{models:?}");
+    for model in models {
         let folder = tempfile::tempdir().expect("a folder");
-        let model = root().join(model);
-        let inputs: Vec<String> = read_inputs(&model.with_extension("npz"), "")
+        let beside = [model.with_extension("npz"), model.with_file_name("test.npz")];
+        // The twins share their data, in TensorFlow's layout.
+        let channels_first = model.ends_with("twins/classifier.onnx") || model.ends_with("twins/unet.onnx");
+        let data = beside.into_iter().find(|data| data.exists()).expect("a model has data");
+        let inputs: Vec<String> = read_inputs(&data, "")
             .expect("inputs and answers")
             .into_iter()
-            .filter(|(name, _)| !name.starts_with("expected"))
+            .filter(|(name, _)| !name.starts_with("expected") && name != "labels")
             .map(|(name, array)| {
-                write_npy(&folder.path().join(format!("{name}.npy")), &first(array)).expect("the folder is ours");
+                let Array::F32(mut real) = first(array) else { panic!("the inputs of the models are real") };
+                if channels_first {
+                    real = real.permuted_axes(&[0, 3, 1, 2][..]).as_standard_layout().to_owned();
+                }
+                let file = folder.path().join(format!("{name}.npy"));
+                write_npy(&file, &Array::F32(real)).expect("the folder is ours");
                 format!("--input={name}={name}.npy")
             })
             .collect();

@@ -99,6 +99,17 @@ fn an_attention_block_gives_its_answer_at_every_stage() {
     }
 }
 
+/// Branches that run side by side change no bit: the roundings of a run, replayed one op after the other, give its result.
+#[test]
+fn an_inception_module_gives_its_answer_at_every_stage() {
+    let folder = root().join("tests/onnx_models");
+    let model = Model::read(&folder.join("inception.onnx"), &ModelArgs::for_backend("porthos")).expect("a model");
+    let data = data(&folder.join("inception.npz"), &model).expect("inputs and answers");
+    if let Err(Stop::Refused(why) | Stop::Wrong(why)) = climb(model, &data, FIXED_TOLERANCE_ULP) {
+        panic!("{why}");
+    }
+}
+
 #[test]
 fn who_learns_logits_is_noted() {
     let import = ModelArgs::for_backend("cleartext");

@@ -35,7 +35,7 @@ fn the_logistic_regression_runs_as_processes() {
     away_from_the_workspace(&samples);
 }
 
-/// A program with approximated functions, products of secrets, and inputs of two parties.
+/// A program with approximated functions, products of secrets, branches that run side by side, and inputs of two parties.
 #[test]
 fn an_attention_block_runs_as_processes() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -47,7 +47,13 @@ fn an_attention_block_runs_as_processes() {
     succeed(folder.path(), &[&["compile", &model, "-o", "package", "--scale", SCALE][..], &of_server].concat());
     succeed(folder.path(), &["build", "package"]);
     let inputs = ["--input", "x=x.npy", "--input", "mask=mask.npy", "--output", "run.npy"];
-    succeed(folder.path(), &[&["run", "package"][..], &inputs].concat());
+    succeed(folder.path(), &[&["run", "package", "--report", "run.json"][..], &inputs].concat());
+    succeed(folder.path(), &[&["simulate", "package", "--report", "simulated.json"][..], &inputs[..4]].concat());
+    check_report(
+        &read_json(&folder.path().join("run.json")),
+        &read_json(&folder.path().join("simulated.json")),
+        &read_json(&folder.path().join("package/treville.json")),
+    );
     for (found, expected) in [("run.logits.npy", "expected_logits.npy"), ("run.shares.npy", "expected_shares.npy")] {
         let [found, expected] = [found, expected].map(|file| reals(&folder.path().join(file)));
         assert!(distance(&found, &expected) <= 0.02, "{found:?} and {expected:?}");

@@ -3,6 +3,7 @@
 attention.onnx  one block of a transformer: two products of secrets, a softmax inside, layer norms, gelu; two inputs, two results
 refused.onnx    everything that is wrong with it is to be reported at once
 external.onnx   weights in a file of their own
+inception.onnx  a module of GoogLeNet between two convolutions: four branches of unequal length, one of which pools
 """
 
 import numpy as np
@@ -107,6 +108,39 @@ def external():
         file.write(tensor.SerializeToString())
 
 
+def inception():
+    node = helper.make_node
+    weights = []
+
+    def conv(x, channels, filters, kernel, name):
+        weights.append(weight(f"{name}.weight", filters, channels, kernel, kernel))
+        weights.append(weight(f"{name}.bias", filters))
+        pads = [kernel // 2] * 4
+        inputs = [x, f"{name}.weight", f"{name}.bias"]
+        nodes.append(node("Conv", inputs, [f"{name}.sum"], name=name, pads=pads))
+        nodes.append(node("Relu", [f"{name}.sum"], [f"{name}.out"], name=f"{name}.relu"))
+        return f"{name}.out"
+
+    nodes = []
+    stem = conv("image", 3, 4, 3, "stem")
+    branches = [conv(stem, 4, 2, 1, "a")]
+    branches.append(conv(conv(stem, 4, 2, 1, "b1"), 2, 3, 3, "b2"))
+    branches.append(conv(conv(stem, 4, 2, 1, "c1"), 2, 2, 5, "c2"))
+    nodes.append(node("MaxPool", [stem], ["pooled"], name="d1", kernel_shape=[3, 3], pads=[1] * 4))
+    branches.append(conv("pooled", 4, 2, 1, "d2"))
+    nodes.append(node("Concat", branches, ["all"], name="concat", axis=1))
+    end = conv("all", 9, 5, 3, "end")
+    nodes.append(node("ReduceMean", [end, "axes"], ["y"], name="y", keepdims=0))
+    weights.append(numpy_helper.from_array(np.array([2, 3], np.int64), "axes"))
+    graph = helper.make_graph(nodes, "inception", [real("image", 1, 3, 8, 8)], [real("y", 1, 5)], weights)
+    save("inception", graph)
+    image = random.standard_normal((6, 3, 8, 8)).astype(np.float32)
+    session = onnxruntime.InferenceSession("inception.onnx")
+    y = np.concatenate([session.run(["y"], {"image": image[i : i + 1]})[0] for i in range(len(image))])
+    np.savez_compressed("inception.npz", image=image, expected_y=y)
+
+
 attention()
 refused()
 external()
+inception()

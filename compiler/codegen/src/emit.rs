@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use treville_ir::{Attr, Func, Op, OpId, ValueDef, ValueId};
-use treville_llil::{Llil, RoundingMode};
-use treville_ring::{ConvSpec, ConvTransposeSpec, Window};
+use treville_ir::{Func, ValueDef, ValueId};
+use treville_llil::Llil;
+use treville_llil::schedule::{Run, Step, schedule};
 
+use crate::Plan;
+use crate::layers::{Item, Layer, Layers, n_layers};
 use crate::names::{Names, comment, literal};
-use crate::{Action, Plan};
 
 /// Writes the source of a model for the backend whose crate and type are `backend`, such as `treville_porthos::Porthos`.
 pub fn program_source(func: &Func<Llil>, plan: &Plan, backend: &str, parties: &[&str]) -> String {
@@ -18,32 +19,19 @@ pub fn program_source(func: &Func<Llil>, plan: &Plan, backend: &str, parties: &[
 /// Layers of a function. The time that the compiler takes for an `async` function grows faster than the number of its calls.
 const PART: usize = 16;
 
-/// A run of ops from the same node of the model: what becomes one function.
-struct Layer {
-    name: String,
-    node: String,
-    ops: Vec<OpId>,
-    /// Values from outside, in order of first use.
-    params: Vec<ValueId>,
-    /// Values that later layers or the results use.
-    results: Vec<ValueId>,
-    uses_weights: bool,
-}
-
-struct Emitter<'a> {
-    func: &'a Func<Llil>,
-    plan: &'a Plan,
+pub(crate) struct Emitter<'a> {
+    pub(crate) func: &'a Func<Llil>,
+    pub(crate) plan: &'a Plan,
     backend: &'a str,
     parties: &'a [&'a str],
     /// The fields of the weights structure, by argument.
-    fields: BTreeMap<usize, Field>,
-    layers: Vec<Layer>,
+    pub(crate) fields: BTreeMap<usize, Field>,
 }
 
 /// Where a weight is kept.
-struct Field {
-    plain: String,
-    prepared: String,
+pub(crate) struct Field {
+    pub(crate) plain: String,
+    pub(crate) prepared: String,
 }
 
 impl<'a> Emitter<'a> {
@@ -56,49 +44,11 @@ impl<'a> Emitter<'a> {
         };
         let weights = func.args().enumerate().filter(|(_, (_, a))| is_weight(a));
         let fields = weights.map(|(i, (_, a))| (i, field(&a.name))).collect();
-        let mut emitter = Emitter { func, plan, backend, parties, fields, layers: Vec::new() };
-        emitter.layers = emitter.split_into_layers();
-        emitter
-    }
-
-    fn split_into_layers(&self) -> Vec<Layer> {
-        let mut names = Names::default();
-        let mut layers: Vec<Layer> = Vec::new();
-        for (id, op) in self.func.ops() {
-            match layers.last_mut() {
-                Some(layer) if layer.node == op.loc => layer.ops.push(id),
-                _ => layers.push(Layer {
-                    name: names.fresh(&op.loc),
-                    node: op.loc.clone(),
-                    ops: vec![id],
-                    params: vec![],
-                    results: vec![],
-                    uses_weights: false,
-                }),
-            }
-        }
-        let uses = self.func.uses();
-        for layer in &mut layers {
-            for &id in &layer.ops {
-                for &operand in &self.func.op(id).operands {
-                    let inside = self.func.defining_op(operand).is_some_and(|(d, _)| layer.ops.contains(&d));
-                    if self.weight_of(operand).is_some() {
-                        layer.uses_weights = true;
-                    } else if !inside && !layer.params.contains(&operand) {
-                        layer.params.push(operand);
-                    }
-                }
-                let escapes = |v: &ValueId| {
-                    uses.of(*v).iter().any(|u| !matches!(u, treville_ir::Use::Operand(op, _) if layer.ops.contains(op)))
-                };
-                layer.results.extend(self.func.op(id).results.iter().copied().filter(escapes));
-            }
-        }
-        layers
+        Emitter { func, plan, backend, parties, fields }
     }
 
     /// The index of the weight argument that a value is.
-    fn weight_of(&self, value: ValueId) -> Option<usize> {
+    pub(crate) fn weight_of(&self, value: ValueId) -> Option<usize> {
         match self.func.value(value).def {
             ValueDef::Arg(index) if self.fields.contains_key(&index) => Some(index),
             _ => None,
@@ -121,15 +71,14 @@ impl<'a> Emitter<'a> {
         self.weights_struct(&mut out);
         out += "impl Program for Model {\n    type Weights = Weights;\n\n";
         self.setup(&mut out);
-        self.infer(&mut out);
+        let layers = Layers::new(self.func, |v| self.weight_of(v).is_some());
+        let items = layers.items(&schedule(self.func));
+        let mut body = Body { layers: &layers, functions: String::new(), n_parts: 0 };
+        self.infer(&mut out, &mut body, &items);
         out += "}\n";
         self.weights_table(&mut out);
-        if self.parts() > 1 {
-            (0..self.parts()).for_each(|part| self.part(&mut out, part));
-        }
-        for layer in &self.layers {
-            self.layer(&mut out, layer);
-        }
+        out += &body.functions;
+        self.layers(&mut out, &items);
         out += HELPERS;
         out
     }
@@ -210,89 +159,35 @@ impl<'a> Emitter<'a> {
         *out += "];\n";
     }
 
-    fn infer(&self, out: &mut String) {
+    fn infer(&self, out: &mut String, body: &mut Body<'_>, items: &[Item]) {
         *out += "    async fn infer(&self, x: &Exec<'_>, w: &Weights, inputs: &dyn Tensors) -> Result<Vec<Option<RingTensor>>> {\n";
         for (i, (value, arg)) in self.func.args().enumerate() {
             if !is_weight(arg) {
                 let [op, owner, shape, name] = self.share(i);
-                let value = self.name(value);
+                let value = name_of(value);
                 let _ =
                     writeln!(out, "        let {value} = x.input({op}, {owner}, {shape}, inputs.get({name})).await?;");
             }
         }
-        match self.parts() {
-            0..=1 => self.calls(out, &self.layers, "        "),
-            parts => {
-                for part in 0..parts {
-                    let (given, made) = (self.live(part * PART), self.live((part + 1) * PART));
-                    let _ = writeln!(out, "        let [{made}] = part_{part}(x, w, [{given}]).await?;");
-                }
-            }
-        }
+        body.strand(out, items, &BTreeSet::new(), "        ");
         *out += "        x.reveal_all(&[\n";
         for (result, op) in self.func.results().iter().zip(&self.plan.reveals) {
             let to: Vec<String> = result.owners.iter().map(|o| format!("Party({})", self.party(o))).collect();
             let source = match self.weight_of(result.value) {
                 Some(arg) => format!("&w.{}", self.fields[&arg].plain),
-                None => format!("&{}", self.name(result.value)),
+                None => format!("&{}", name_of(result.value)),
             };
             let _ = writeln!(out, "            ({op}, {source}, &[{}][..]),", to.join(", "));
         }
         *out += "        ])\n        .await\n    }\n";
     }
 
-    /// The number of functions that the layers are divided among.
-    fn parts(&self) -> usize {
-        self.layers.len().div_ceil(PART)
-    }
-
-    /// A function that runs some layers one after the other, for a model that is too large for one.
-    fn part(&self, out: &mut String, part: usize) {
-        let layers = &self.layers[part * PART..self.layers.len().min((part + 1) * PART)];
-        let (given, made) = (self.live(part * PART), self.live((part + 1) * PART));
-        let count = |list: &str| list.split_terminator(", ").count();
-        let _ = writeln!(
-            out,
-            "\nasync fn part_{part}(x: &Exec<'_>, w: &Weights, [{given}]: [Value; {}]) -> Result<[Value; {}]> {{",
-            count(&given),
-            count(&made)
-        );
-        self.calls(out, layers, "    ");
-        let _ = write!(out, "    Ok([{made}])\n}}\n");
-    }
-
-    /// The values that exist before the layer `start` and that it, a later one or a result uses, in order.
-    fn live(&self, start: usize) -> String {
-        let (before, after) = self.layers.split_at(start.min(self.layers.len()));
-        let inputs = self.func.args().filter(|(_, arg)| !is_weight(arg)).map(|(value, _)| value);
-        let results = self.func.results().iter().map(|result| result.value);
-        let used: BTreeSet<usize> =
-            after.iter().flat_map(|layer| layer.params.iter().copied()).chain(results).map(|v| v.index()).collect();
-        let existing = inputs.chain(before.iter().flat_map(|layer| layer.results.iter().copied()));
-        let live: Vec<String> = existing.filter(|v| used.contains(&v.index())).map(|v| self.name(v)).collect();
-        live.join(", ")
-    }
-
-    /// The calls of layers.
-    fn calls(&self, out: &mut String, layers: &[Layer], indent: &str) {
-        for layer in layers {
-            let results: Vec<String> = layer.results.iter().map(|&v| self.name(v)).collect();
-            let binding = match &results[..] {
-                [one] => one.clone(),
-                many => format!("({})", many.join(", ")),
-            };
-            let mut arguments = vec!["x".to_string()];
-            arguments.extend(layer.uses_weights.then(|| "w".to_string()));
-            arguments.extend(layer.params.iter().map(|&p| format!("&{}", self.name(p))));
-            let _ = writeln!(out, "{indent}let {binding} = {}({}).await?;", layer.name, arguments.join(", "));
-            let dead: Vec<String> = layer
-                .params
-                .iter()
-                .filter(|&&p| layer.ops.iter().any(|&op| self.frees(op).contains(&p)))
-                .map(|&v| format!("drop({});", self.name(v)))
-                .collect();
-            if !dead.is_empty() {
-                let _ = writeln!(out, "{indent}{}", dead.join(" "));
+    /// The functions of layers.
+    fn layers(&self, out: &mut String, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Layer(layer) => self.layer(out, layer),
+                Item::Join { branches, .. } => branches.iter().for_each(|branch| self.layers(out, branch)),
             }
         }
     }
@@ -300,8 +195,8 @@ impl<'a> Emitter<'a> {
     fn layer(&self, out: &mut String, layer: &Layer) {
         let mut params = vec!["x: &Exec<'_>".to_string()];
         params.extend(layer.uses_weights.then(|| "w: &Weights".to_string()));
-        params.extend(layer.params.iter().map(|&p| format!("{}: &Value", self.name(p))));
-        let results: Vec<String> = layer.results.iter().map(|&v| self.name(v)).collect();
+        params.extend(layer.params.iter().map(|&p| format!("{}: &Value", name_of(p))));
+        let results: Vec<String> = layer.results.iter().map(|&v| name_of(v)).collect();
         let (ty, value) = match &results[..] {
             [one] => ("Value".to_string(), one.clone()),
             many => (format!("({})", vec!["Value"; many.len()].join(", ")), format!("({})", many.join(", "))),
@@ -313,127 +208,151 @@ impl<'a> Emitter<'a> {
             layer.name,
             params.join(", ")
         );
-        for &id in &layer.ops {
-            let op = self.func.op(id);
-            if let Some(prepare) = self.plan.ops[id.index()].prepare {
-                let _ = writeln!(
-                    out,
-                    "    let prepared = x.prepare({prepare}, {}).await?;",
-                    self.reference(layer, op.operands[1])
-                );
-            }
-            let result = op.results[0];
-            let _ = writeln!(out, "    // {}", comment(&self.func.ty(result).to_string()));
-            let _ = writeln!(out, "    let {} = {};", self.name(result), self.call(layer, id, op));
-            let dead: Vec<String> = self
-                .frees(id)
-                .iter()
-                .filter(|v| !layer.params.contains(v) && self.weight_of(**v).is_none())
-                .map(|&v| format!("drop({});", self.name(v)))
-                .collect();
-            if !dead.is_empty() {
-                let _ = writeln!(out, "    {}", dead.join(" "));
-            }
-        }
+        self.steps(out, layer, &layer.steps, "    ");
         let _ = write!(out, "    Ok({value})\n}}\n");
     }
 
-    fn call(&self, layer: &Layer, id: OpId, op: &Op<Llil>) -> String {
-        let n = self.plan.ops[id.index()].op;
-        let shape = format!("&{:?}", self.func.ty(op.results[0]).shape);
-        let operand = |i: usize| self.reference(layer, op.operands[i]);
-        let prepared = || match self.weight_of(op.operands[1]) {
-            Some(arg) => format!("&w.{}", self.fields[&arg].prepared),
-            None => "&prepared".to_string(),
-        };
-        let method = match Action::decode(self.func, id) {
-            Action::Constant(values) => {
-                return format!("x.constant(constant({shape}, &{values:?}))");
+    /// The ops of a layer.
+    fn steps(&self, out: &mut String, layer: &Layer, steps: &[Step], indent: &str) {
+        for step in steps {
+            match &step.run {
+                Run::Op(id) => {
+                    let op = self.func.op(*id);
+                    if let Some(prepare) = self.plan.ops[id.index()].prepare {
+                        let second = self.reference(layer, op.operands[1]);
+                        let _ = writeln!(out, "{indent}let prepared = x.prepare({prepare}, {second}).await?;");
+                    }
+                    let result = op.results[0];
+                    let _ = writeln!(out, "{indent}// {}", comment(&self.func.ty(result).to_string()));
+                    let _ = writeln!(out, "{indent}let {} = {};", name_of(result), self.call(layer, *id, op));
+                }
+                Run::Join(branches) => {
+                    let made: Vec<Vec<ValueId>> = branches.iter().map(|b| layer.made_in(self.func, b)).collect();
+                    join(out, indent, &made, |out, branch, indent| self.steps(out, layer, &branches[branch], indent));
+                }
             }
-            Action::MatMul => format!("matmul({n}, {}, {})", operand(0), prepared()),
-            Action::Conv(spec) => format!("conv({n}, {}, {}, &{})", operand(0), prepared(), conv_spec(&spec)),
-            Action::ConvTranspose(spec) => {
-                format!("conv_transpose({n}, {}, {}, &{})", operand(0), prepared(), conv_transpose_spec(&spec))
-            }
-            Action::Add => format!("add({n}, {}, {}, {shape})", operand(0), operand(1)),
-            Action::Sub => format!("sub({n}, {}, {}, {shape})", operand(0), operand(1)),
-            Action::Mul => format!("mul({n}, {}, {}, {shape})", operand(0), operand(1)),
-            Action::Neg => format!("neg({n}, {}, {shape})", operand(0)),
-            Action::Relu => format!("relu({n}, {})", operand(0)),
-            Action::DRelu => format!("drelu({n}, {})", operand(0)),
-            Action::MaxPool(w) => format!("max_pool({n}, {}, &{})", operand(0), window(&w)),
-            Action::AvgPool { window: w, count_include_pad, divisor_frac } => {
-                format!("avg_pool({n}, {}, &{}, {count_include_pad}, {divisor_frac}, {shape})", operand(0), window(&w))
-            }
-            Action::ArgMax { axis, keepdims } => format!("arg_max({n}, {}, {axis}, {keepdims})", operand(0)),
-            Action::ReduceSum { axes, keepdims } => {
-                format!("reduce_sum({n}, {}, &{axes:?}, {keepdims}, {shape})", operand(0))
-            }
-            Action::ScaleDown { shift, rounding } => {
-                format!(
-                    "scale_down({n}, {}, ScaleDown {{ shift: {shift}, rounding: Rounding::{} }})",
-                    operand(0),
-                    variant(rounding)
-                )
-            }
-            Action::ScaleUp { shift } => format!("scale_up({n}, {}, {shift}, {shape})", operand(0)),
-            Action::Reshape => format!("reshape({n}, {}, {shape})", operand(0)),
-            Action::Transpose { perm } => format!("transpose({n}, {}, &{perm:?}, {shape})", operand(0)),
-            Action::Pad { begin, end } => format!("pad({n}, {}, &{begin:?}, &{end:?}, {shape})", operand(0)),
-            Action::Slice { starts, ends, steps } => {
-                format!("slice({n}, {}, &{starts:?}, &{ends:?}, &{steps:?}, {shape})", operand(0))
-            }
-            Action::Gather { axis, indices } => format!("gather({n}, {}, {axis}, &{indices:?}, {shape})", operand(0)),
-            Action::Concat { axis } => format!(
-                "concat({n}, &[{}], {axis}, {shape})",
-                (0..op.operands.len()).map(operand).collect::<Vec<_>>().join(", ")
-            ),
-        };
-        format!("x.{method}.await?")
+            drops(out, step.frees.iter().copied().filter(|v| !layer.params.contains(v)), indent);
+        }
     }
+}
 
-    /// An expression that borrows a value inside a layer.
-    fn reference(&self, layer: &Layer, value: ValueId) -> String {
-        match self.weight_of(value) {
-            Some(arg) => format!("&w.{}", self.fields[&arg].plain),
-            None if layer.params.contains(&value) => self.name(value),
-            None => format!("&{}", self.name(value)),
+/// The calls of layers.
+struct Body<'a> {
+    layers: &'a Layers<'a>,
+    /// The functions that hold parts of a strand that is too long for one.
+    functions: String,
+    n_parts: usize,
+}
+
+impl Body<'_> {
+    /// The calls of a strand; the values in `borrowed` are references.
+    fn strand(&mut self, out: &mut String, items: &[Item], borrowed: &BTreeSet<ValueId>, indent: &str) {
+        if n_layers(items) <= PART {
+            items.iter().for_each(|item| self.item(out, item, borrowed, indent));
+            return;
+        }
+        let mut rest = items;
+        while !rest.is_empty() {
+            let fits = (1..=rest.len()).take_while(|&n| n_layers(&rest[..n]) <= PART).last().unwrap_or(1);
+            let (part, after) = rest.split_at(fits);
+            match part {
+                [item] => self.item(out, item, borrowed, indent),
+                _ => self.part(out, part, borrowed, indent),
+            }
+            rest = after;
         }
     }
 
-    fn name(&self, value: ValueId) -> String {
-        format!("v{}", value.index())
-    }
-
-    /// The values that have their last use at an op, by the annotation of `llil-liveness`.
-    fn frees(&self, id: OpId) -> Vec<ValueId> {
-        let op = self.func.op(id);
-        match op.annotations.get("frees") {
-            Some(Attr::Ints(indices)) => indices.iter().map(|&i| op.operands[i as usize]).collect(),
-            _ => Vec::new(),
+    fn item(&mut self, out: &mut String, item: &Item, borrowed: &BTreeSet<ValueId>, indent: &str) {
+        match item {
+            Item::Layer(layer) => {
+                let results: Vec<String> = layer.results.iter().map(|&v| name_of(v)).collect();
+                let binding = match &results[..] {
+                    [one] => one.clone(),
+                    many => format!("({})", many.join(", ")),
+                };
+                let mut arguments = vec!["x".to_string()];
+                arguments.extend(layer.uses_weights.then(|| "w".to_string()));
+                arguments.extend(layer.params.iter().map(|p| reference(*p, borrowed)));
+                let _ = writeln!(out, "{indent}let {binding} = {}({}).await?;", layer.name, arguments.join(", "));
+                drops(out, item.frees().into_iter().filter(|v| layer.params.contains(v)), indent);
+            }
+            Item::Join { branches, frees } => {
+                let whole = n_layers(std::slice::from_ref(item)) <= PART;
+                let made: Vec<Vec<ValueId>> = branches.iter().map(|b| self.layers.interface(b).1).collect();
+                join(out, indent, &made, |out, branch, indent| match &branches[branch][..] {
+                    part if whole || n_layers(part) == 1 => self.strand(out, part, borrowed, indent),
+                    part => self.part(out, part, borrowed, indent),
+                });
+                drops(out, frees.iter().copied(), indent);
+            }
         }
     }
+
+    /// A call of a function that holds some items.
+    fn part(&mut self, out: &mut String, items: &[Item], borrowed: &BTreeSet<ValueId>, indent: &str) {
+        let name = format!("part_{}", self.n_parts);
+        self.n_parts += 1;
+        let (given, made) = self.layers.interface(items);
+        let dying: BTreeSet<ValueId> = items.iter().flat_map(Item::frees).collect();
+        let (mut params, mut arguments, mut references) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for v in given {
+            let name = name_of(v);
+            if dying.contains(&v) {
+                params.push(format!(", {name}: Value"));
+                arguments.push(format!(", {name}"));
+            } else {
+                params.push(format!(", {name}: &Value"));
+                arguments.push(format!(", {}", reference(v, borrowed)));
+                references.insert(v);
+            }
+        }
+        let list: Vec<String> = made.iter().map(|&v| name_of(v)).collect();
+        let list = list.join(", ");
+        let _ = writeln!(out, "{indent}let [{list}] = {name}(x, w{}).await?;", arguments.concat());
+        let mut body = String::new();
+        self.strand(&mut body, items, &references, "    ");
+        let _ = write!(
+            self.functions,
+            "\nasync fn {name}(x: &Exec<'_>, w: &Weights{}) -> Result<[Value; {}]> {{\n{body}    Ok([{list}])\n}}\n",
+            params.concat(),
+            made.len()
+        );
+    }
+}
+
+/// A join of branches, each of which makes the values in `made`.
+fn join(out: &mut String, indent: &str, made: &[Vec<ValueId>], mut branch: impl FnMut(&mut String, usize, &str)) {
+    let list = |values: &[ValueId]| values.iter().map(|&v| name_of(v)).collect::<Vec<_>>().join(", ");
+    let _ = writeln!(out, "{indent}let [{}] = x", list(&made.concat()));
+    let _ = writeln!(out, "{indent}    .join([");
+    for (i, values) in made.iter().enumerate() {
+        let _ = writeln!(out, "{indent}        x.branch(async |x| {{");
+        branch(out, i, &format!("{indent}            "));
+        let _ = writeln!(out, "{indent}            Ok(vec![{}])", list(values));
+        let _ = writeln!(out, "{indent}        }}),");
+    }
+    let _ = writeln!(out, "{indent}    ])\n{indent}    .await?;");
+}
+
+fn drops(out: &mut String, values: impl Iterator<Item = ValueId>, indent: &str) {
+    let dead: Vec<String> = values.map(|v| format!("drop({});", name_of(v))).collect();
+    if !dead.is_empty() {
+        let _ = writeln!(out, "{indent}{}", dead.join(" "));
+    }
+}
+
+/// An expression that borrows a value outside of layers.
+fn reference(value: ValueId, borrowed: &BTreeSet<ValueId>) -> String {
+    if borrowed.contains(&value) { name_of(value) } else { format!("&{}", name_of(value)) }
+}
+
+pub(crate) fn name_of(value: ValueId) -> String {
+    format!("v{}", value.index())
 }
 
 fn is_weight<E>(arg: &treville_ir::Arg<E>) -> bool {
     arg.kind == treville_ir::ArgKind::Weight
-}
-
-fn window(w: &Window) -> String {
-    format!("window(&{:?}, &{:?}, &{:?}, &{:?}, &{:?})", w.kernel, w.strides, w.pads_begin, w.pads_end, w.dilations)
-}
-
-fn conv_spec(spec: &ConvSpec) -> String {
-    format!("ConvSpec {{ window: {}, groups: {} }}", window(&spec.window), spec.groups)
-}
-
-fn conv_transpose_spec(spec: &ConvTransposeSpec) -> String {
-    format!(
-        "ConvTransposeSpec {{ window: {}, groups: {}, output_padding: vec!{:?} }}",
-        window(&spec.window),
-        spec.groups,
-        spec.output_padding
-    )
 }
 
 const HELPERS: &str = "
@@ -449,12 +368,3 @@ fn constant(shape: &[usize], values: &[i64]) -> RingTensor {
     treville_ring::tensor::from_vec(shape, values.iter().map(|&v| v as u64).cycle().take(shape.iter().product()).collect())
 }
 ";
-
-/// The runtime's name of a rounding.
-fn variant(rounding: RoundingMode) -> &'static str {
-    match rounding {
-        RoundingMode::Exact => "Exact",
-        RoundingMode::Probabilistic => "Probabilistic",
-        RoundingMode::Local => "Local",
-    }
-}

@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod calls;
 mod emit;
+mod layers;
 mod names;
 mod package;
 mod plan;

@@ -79,10 +79,10 @@ fn a_large_model_is_divided_among_functions_of_bounded_size() {
     let source = program_source(&func, &Plan::new(&func), "treville_porthos::Porthos", ROLES);
     assert!(source.split("async fn").all(|function| function.matches(".await").count() <= 20), "{source}");
     let heads: Vec<&str> = source.lines().filter(|line| line.starts_with("async fn part_")).collect();
-    assert_eq!(heads[0], "async fn part_0(x: &Exec<'_>, w: &Weights, [v0]: [Value; 1]) -> Result<[Value; 3]> {");
+    assert_eq!(heads[0], "async fn part_0(x: &Exec<'_>, w: &Weights, v0: &Value) -> Result<[Value; 2]> {");
     assert_eq!(
         heads[6],
-        "async fn part_6(x: &Exec<'_>, w: &Weights, [v0, v11, v96]: [Value; 3]) -> Result<[Value; 1]> {"
+        "async fn part_6(x: &Exec<'_>, w: &Weights, v96: &Value, v0: &Value, v11: &Value) -> Result<[Value; 1]> {"
     );
     let names: BTreeSet<&str> =
         source.lines().filter_map(|line| line.split("async fn ").nth(1)?.split('(').next()).collect();

@@ -121,7 +121,7 @@ pub fn compile(
         None => {
             let calibration = Calibration::choose(&model, args, default_calibration)?;
             let inputs = &calibration.samples.inputs;
-            let bar = watch.progress.then(|| progress_bar(inputs.len())).unwrap_or_else(ProgressBar::hidden);
+            let bar = if watch.progress { progress_bar(inputs.len()) } else { ProgressBar::hidden() };
             let found = calibrate_with(&hlil, &hlil_weights, inputs, &mut |_| bar.inc(1))
                 .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
             found.annotate(&mut hlil);

@@ -31,7 +31,7 @@ fn dialect<D: Dialect>(text: &mut String, about: &str) {
             op.summary.trim_end_matches('.'),
             if operands.is_empty() { "none".into() } else { operands.join(", ") }
         );
-        let _ = write!(text, "Source: {}.\n", op.source.trim_end_matches('.'));
+        let _ = writeln!(text, "Source: {}.", op.source.trim_end_matches('.'));
         for attr in op.attrs {
             let _ = write!(text, "\n- attribute `{}`: {}, {}", attr.name, attr.kind, attr.doc);
         }

@@ -1,6 +1,6 @@
 //! Annotations: what analyses know, written beside the ops and checked by the verifier.
 
-use crate::{Attr, AttrKind, Dialect, Func, OpId, Use, ValueDef, ValueId};
+use crate::{Attr, AttrKind, Dialect, Func, Op, OpId, Use, ValueDef, ValueId};
 
 /// A known annotation.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,16 @@ pub static ANNOTATIONS: &[AnnotationDef] = &[
         doc: "two numbers a and b: where what is compared above is off by n units, the result is off by at most a n + b units",
     },
     AnnotationDef { key: "err", kind: AttrKind::Float, doc: "bound on the error, in units of the last place" },
-    AnnotationDef { key: "frees", kind: AttrKind::Ints, doc: "indices of the operands that have their last use here" },
+    AnnotationDef {
+        key: "strand",
+        kind: AttrKind::Ints,
+        doc: "for each level, which join of its strand the op is in, and in which branch: branches of a join run side by side",
+    },
+    AnnotationDef {
+        key: "frees",
+        kind: AttrKind::Ints,
+        doc: "indices of the operands that have their last use here, or in another branch of a join that this op is in",
+    },
 ];
 
 /// What an annotation is attached to.
@@ -105,12 +114,34 @@ impl<D: Dialect> Func<D> {
             ("mean_abs", _) => Some("annotation `mean_abs` must be a number that is not negative".into()),
             ("err", Attr::Float(v)) if *v >= 0.0 => None,
             ("err", _) => Some("annotation `err` must not be negative".into()),
+            ("strand", Attr::Ints(path)) => match op {
+                Some(op) => self.strand_fault(op, path),
+                None => Some("annotation `strand` belongs to an op".into()),
+            },
             ("frees", Attr::Ints(list)) => match op {
                 Some(op) => self.frees_fault(op, list),
                 None => Some("annotation `frees` belongs to an op".into()),
             },
             _ => None,
         }
+    }
+
+    /// Branches come one after the other, in ascending order, and use nothing of each other.
+    fn strand_fault(&self, id: OpId, path: &[i64]) -> Option<String> {
+        if path.len() % 2 == 1 || path.iter().any(|n| *n < 0) {
+            return Some("annotation `strand` must be pairs of numbers that are not negative".into());
+        }
+        let path_of = |op: &Op<D>| op.annotations.get("strand").and_then(Attr::as_ints).unwrap_or_default().to_vec();
+        let parting = |other: &[i64]| path.iter().zip(other).position(|(a, b)| a != b);
+        let before = id.index().checked_sub(1).map(|before| path_of(&self.ops[before])).unwrap_or_default();
+        if parting(&before).is_some_and(|at| path[at] < before[at]) {
+            return Some("annotation `strand` must ascend from op to op".into());
+        }
+        let of_a_sibling = self.op(id).operands.iter().filter_map(|v| self.defining_op(*v)).find(|(_, op)| {
+            // Parting at a branch, not at a join.
+            parting(&path_of(op)).is_some_and(|at| at % 2 == 1)
+        });
+        of_a_sibling.map(|(_, op)| format!("annotation `strand` puts it beside `{}`, which it uses", op.loc))
     }
 
     fn frees_fault(&self, id: OpId, list: &[i64]) -> Option<String> {

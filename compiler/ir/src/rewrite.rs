@@ -125,7 +125,7 @@ impl<'a, D: Dialect> Rewriter<'a, D, D> {
         new
     }
 
-    /// Copies an op with its annotations (but `frees`, which a rewrite can make wrong) and maps its results.
+    /// Copies an op with its annotations (but `strand` and `frees`, which a rewrite can make wrong) and maps its results.
     ///
     /// # Errors
     /// As [`Rewriter::get`] and [`Func::push`].
@@ -152,7 +152,7 @@ impl<'a, D: Dialect> Rewriter<'a, D, D> {
             self.replace(*old, *new);
         }
         let id = self.new.last_op().expect("invariant: an op was just pushed");
-        for (key, attr) in op.annotations.iter().filter(|(key, _)| *key != "frees") {
+        for (key, attr) in op.annotations.iter().filter(|(key, _)| !matches!(key.as_str(), "strand" | "frees")) {
             self.new.annotate(id, key, attr.clone());
         }
         Ok(())

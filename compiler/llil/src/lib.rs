@@ -6,6 +6,7 @@
 //!
 //! - [`Llil`] is the dialect with its op table; one file an op in [`ops`].
 //! - [`evaluate`] is the reference: it computes what every backend must compute, and refuses what a comparison cannot decide.
+//! - [`schedule`] reads from the annotations which ops run side by side, and when values die.
 //! - [`Rounding`] says how a ScaleDown that is not exact rounds: as a reference, at random, or as a recorded run did.
 //!
 //! Deliberately absent: reals (HLIL has them; [`treville_ring::encode`] leads here) and who computes what (protocols know).
@@ -16,6 +17,7 @@ mod elem;
 mod eval;
 pub mod ops;
 mod rounding;
+pub mod schedule;
 
 pub use elem::{Elem, Fixed, FixedError, Secrecy};
 pub use eval::{Args, Eval, EvalError, Fault, Step, evaluate};

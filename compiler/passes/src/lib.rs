@@ -28,6 +28,7 @@ pub mod hlil_saturate;
 pub mod hlil_to_llil;
 pub mod llil_lazy_scale_down;
 pub mod llil_liveness;
+pub mod llil_schedule_rounds;
 mod manager;
 mod module;
 mod origin;

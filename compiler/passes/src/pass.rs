@@ -93,6 +93,7 @@ pub static PASSES: &[&Pass] = &[
     &crate::hlil_infer_scales::PASS,
     &crate::hlil_to_llil::PASS,
     &crate::llil_lazy_scale_down::PASS,
+    &crate::llil_schedule_rounds::PASS,
     &crate::llil_liveness::PASS,
 ];
 
@@ -127,7 +128,7 @@ pub static PIPELINES: &[Pipeline] = &[
     Pipeline {
         name: "llil-default",
         summary: "everything that is done to a fixed-point program",
-        passes: &["llil-lazy-scale-down", "dce", "llil-liveness"],
+        passes: &["llil-lazy-scale-down", "dce", "llil-schedule-rounds", "llil-liveness"],
     },
 ];
 

@@ -1,6 +1,7 @@
 //! Running a program: one method for each LLIL operation, with its time, bytes and rounds.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -63,12 +64,12 @@ impl Session {
 
     /// The part of the session that does not depend on an inference: weights are shared and prepared.
     pub fn setup(&self) -> Exec<'_> {
-        Exec { session: self, inference: SESSION_INFERENCE }
+        Exec::new(self, SESSION_INFERENCE, 0)
     }
 
     /// The inference number `index`. Each index is used once in a session: the masks depend on it.
     pub fn inference(&self, index: u32) -> Exec<'_> {
-        Exec { session: self, inference: index }
+        Exec::new(self, index, self.depth())
     }
 
     /// What this party measured, by operation.
@@ -82,13 +83,23 @@ impl Session {
     }
 }
 
+/// Calls that run beside others: see [`Exec::join`]. What they make, and the chain of messages behind it.
+pub struct Branch<'a>(Pin<Box<dyn Future<Output = Result<Made>> + 'a>>);
+
+/// The values of a branch, and the longest chain of dependent messages after it.
+type Made = (Vec<Value>, u32);
+
 /// The operations of LLIL, for one inference or for the set-up of a session.
 ///
 /// `op` is the operation's number in the program; all parties use the same. Results are in standard layout.
-#[derive(Clone, Copy)]
+///
+/// An operation continues the chain of messages of those before it. Those that need not wait for each other are called on
+/// [branches](Exec::branch) of their own, which are [joined](Exec::join).
 pub struct Exec<'s> {
     session: &'s Session,
     inference: u32,
+    /// The longest chain of dependent messages so far. In set-up it stays at zero: nothing there depends on anything else.
+    depth: AtomicU32,
 }
 
 /// A value of a program.
@@ -106,29 +117,56 @@ impl<'s> Exec<'s> {
         self.session.protocol.as_ref()
     }
 
-    /// Runs one operation in a fresh context that continues the chain of messages, and books what it cost.
-    async fn measured<T>(&self, op: u32, run: impl AsyncFnOnce(&Cx<'s>) -> Result<T>) -> Result<T> {
-        self.measured_from(self.depth(), op, run).await
+    fn new(session: &'s Session, inference: u32, depth: u32) -> Self {
+        Exec { session, inference, depth: AtomicU32::new(depth) }
+    }
+
+    /// What `run` makes, on a branch: it waits for nothing that is called from here on but the [join](Exec::join).
+    pub fn branch<'a>(&self, run: impl AsyncFnOnce(&Exec<'s>) -> Result<Vec<Value>> + 'a) -> Branch<'a>
+    where
+        's: 'a,
+    {
+        let branch = Exec::new(self.session, self.inference, self.depth());
+        Branch(Box::pin(async move {
+            let values = run(&branch).await?;
+            Ok((values, branch.depth()))
+        }))
+    }
+
+    /// Runs branches side by side, so that their messages share rounds. The values of all, in the order of the branches.
+    ///
+    /// # Panics
+    /// If there are not `N`.
+    pub async fn join<const N: usize>(&self, branches: impl IntoIterator<Item = Branch<'_>>) -> Result<[Value; N]> {
+        let mut values = Vec::with_capacity(N);
+        for (made, depth) in futures_util::future::try_join_all(branches.into_iter().map(|branch| branch.0)).await? {
+            values.extend(made);
+            self.depth.fetch_max(depth, Ordering::Relaxed);
+        }
+        let n = values.len();
+        Ok(values.try_into().unwrap_or_else(|_| panic!("invariant: branches make {N} values, not {n}")))
     }
 
     /// The chain of messages that an operation which starts now continues.
     fn depth(&self) -> u32 {
-        // Nothing in the set-up depends on anything else in it.
-        if self.inference == SESSION_INFERENCE { 0 } else { self.session.depth() }
+        self.depth.load(Ordering::Relaxed)
     }
 
-    /// As [`Exec::measured`], for an operation that depends on the first `depth` rounds only.
-    async fn measured_from<T>(&self, depth: u32, op: u32, run: impl AsyncFnOnce(&Cx<'s>) -> Result<T>) -> Result<T> {
+    /// Runs one operation in a fresh context that continues the chain of messages, and books what it cost.
+    async fn measured<T>(&self, op: u32, run: impl AsyncFnOnce(&Cx<'s>) -> Result<T>) -> Result<T> {
         let session = self.session;
-        let cx = Cx::new(session.transport.as_ref(), op, self.inference, session.ring, depth);
+        let cx = Cx::new(session.transport.as_ref(), op, self.inference, session.ring, self.depth());
         let start = Instant::now();
         let result = run(&cx).await.map_err(|error| self.stopped(op, error))?;
-        let depth = session.depth.fetch_max(cx.depth(), Ordering::Relaxed).max(cx.depth());
+        if self.inference != SESSION_INFERENCE {
+            self.depth.fetch_max(cx.depth(), Ordering::Relaxed);
+        }
+        session.depth.fetch_max(cx.depth(), Ordering::Relaxed);
         let mut reports = session.reports.lock().expect("invariant: no holder of the lock panics");
         let report = reports.entry(op).or_default();
         report.time += start.elapsed();
         report.sent += &cx.sent();
-        report.depth_after.insert(self.inference, depth);
+        report.depth_after.insert(self.inference, cx.depth());
         drop(reports);
         if let Some(progress) = &session.progress {
             progress(op);
@@ -367,16 +405,15 @@ impl<'s> Exec<'s> {
 
     /// Opens a result to the parties in `to`; `None` for the others.
     pub async fn reveal(&self, op: u32, x: &Value, to: &[Party]) -> Result<Option<RingTensor>> {
-        self.reveal_from(self.depth(), op, x, to).await
+        self.measured(op, async |cx| self.protocol().reveal(cx, &self.secret(x), to).await).await
     }
 
     /// Opens several results at once, in the rounds of one.
     pub async fn reveal_all(&self, results: &[(u32, &Value, &[Party])]) -> Result<Vec<Option<RingTensor>>> {
-        let depth = self.depth();
-        futures_util::future::try_join_all(results.iter().map(|(op, x, to)| self.reveal_from(depth, *op, x, to))).await
-    }
-
-    async fn reveal_from(&self, depth: u32, op: u32, x: &Value, to: &[Party]) -> Result<Option<RingTensor>> {
-        self.measured_from(depth, op, async |cx| self.protocol().reveal(cx, &self.secret(x), to).await).await
+        // Each from the same depth, so that they are one round.
+        let branch = || Exec::new(self.session, self.inference, self.depth());
+        let branches: Vec<Exec<'_>> = results.iter().map(|_| branch()).collect();
+        let reveals = branches.iter().zip(results).map(|(branch, (op, x, to))| branch.reveal(*op, x, to));
+        futures_util::future::try_join_all(reveals).await
     }
 }

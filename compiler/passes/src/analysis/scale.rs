@@ -145,7 +145,7 @@ fn next_scale(rows: &[ScaleRow], target: &Target, top: u8) -> Option<u8> {
     let wanted = i32::from(last.scale) + target.lack(last);
     (least <= most).then(|| wanted.clamp(least.into(), most.into()) as u8).filter(|next| {
         // A scale that meets the target with less than a bit to spare is the smallest that does.
-        !(target.is_met(last) && i32::from(*next) < wanted) && !(target.is_met(last) && i32::from(last.scale) == wanted)
+        !(target.is_met(last) && (i32::from(*next) < wanted || i32::from(last.scale) == wanted))
     })
 }
 

@@ -29,7 +29,7 @@ fn values_die_at_their_last_use_and_weights_never() {
 #[test]
 fn random_networks_free_everything_once() {
     for seed in 0..50 {
-        let module = passes("hlil-default,hlil-to-llil,llil-default", net::random(seed));
+        let module = passes("hlil-default,hlil-to-llil,llil-lazy-scale-down,dce,llil-liveness", net::random(seed));
         let func = module.llil().unwrap();
         let weight = |v| func.as_arg(v).is_some_and(|arg| arg.kind == ArgKind::Weight);
         let mut live: BTreeSet<_> = func.args().filter(|(_, a)| a.kind == ArgKind::Input).map(|(v, _)| v).collect();

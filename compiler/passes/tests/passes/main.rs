@@ -17,6 +17,7 @@ mod hlil_saturate;
 mod hlil_to_llil;
 mod llil_lazy_scale_down;
 mod llil_liveness;
+mod llil_schedule_rounds;
 mod manager;
 mod net;
 mod operations;

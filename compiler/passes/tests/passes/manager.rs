@@ -29,7 +29,7 @@ fn names_are_kebab_case_unique_and_resolve() {
         );
     }
     let names: Vec<_> = resolve("dce, hlil-to-llil,llil-default").unwrap().iter().map(|pass| pass.name).collect();
-    assert_eq!(names, ["dce", "hlil-to-llil", "llil-lazy-scale-down", "dce", "llil-liveness"]);
+    assert_eq!(names, ["dce", "hlil-to-llil", "llil-lazy-scale-down", "dce", "llil-schedule-rounds", "llil-liveness"]);
     let faults = resolve("dce,dse,canonicalise").unwrap_err();
     assert_eq!(faults.iter().map(|f| f.code).collect::<Vec<_>>(), ["E0501", "E0501"]);
     assert!(faults[0].help.as_ref().unwrap().contains("hlil-default"));
