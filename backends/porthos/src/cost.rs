@@ -33,6 +33,11 @@ const DIGITS: u64 = 64;
 pub(crate) struct PorthosCosts;
 
 impl Costs for PorthosCosts {
+    /// The opened difference and the own share.
+    fn prepared_elements(&self, n: usize) -> usize {
+        2 * n
+    }
+
     fn primitive(&self, call: &Call<'_>) -> Cost {
         match *call {
             Call::Input { owner, n } => {

@@ -305,6 +305,10 @@ fn finish_outputs(
     if let Some(report) = report.filter(|_| std::io::stderr().is_terminal()) {
         eprint!("{}", nodes_table(report, true));
         eprintln!("  in total {} in {} rounds, {}", bytes(report.bytes_total), report.rounds, seconds(report.seconds));
+        for party in &report.parties {
+            let peak = party.peak_rss_bytes.map_or("unknown".into(), bytes);
+            eprintln!("  {}: {} sent, {peak} of memory at most", party.role, bytes(party.bytes_sent));
+        }
     }
     Ok(text)
 }

@@ -230,9 +230,15 @@ impl Compiled {
         self.price.as_report(&self.manifest)
     }
 
-    /// The greatest sum of the sizes of live tensors.
-    pub fn peak_live_bytes(&self) -> u64 {
-        peak_live_bytes(&self.llil)
+    /// What a party keeps of the weights, in bytes.
+    pub fn weight_bytes(&self) -> u64 {
+        self.price.weight_bytes
+    }
+
+    /// What a party holds at most, in bytes: its weights, and the tensors that are alive at once. What an operation needs while it works
+    /// comes on top.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        self.weight_bytes() + peak_live_bytes(&self.llil)
     }
 
     /// The bound on the difference between the backend's first result and the reference evaluator's, as a real number; 0 where it is unknown.

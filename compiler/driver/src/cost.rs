@@ -82,7 +82,7 @@ pub(crate) fn json(compiled: &Compiled) -> String {
             "lan": wire_seconds(&report, Shape::LAN), "wan": wire_seconds(&report, Shape::WAN),
             "computing": costs.iter().map(|cost| cost.computing).sum::<f64>(),
         },
-        "peak_memory_bytes": compiled.peak_live_bytes(), "failure_log2": compiled.manifest.failure_log2,
+        "peak_memory_bytes": compiled.peak_memory_bytes(), "weight_bytes": compiled.weight_bytes(), "failure_log2": compiled.manifest.failure_log2,
         "nodes": report.nodes.iter().zip(&costs).map(node).collect::<Vec<_>>(),
     });
     format!("{value}\n")
@@ -124,5 +124,9 @@ pub(crate) fn text(compiled: &Compiled) -> String {
             seconds(computing + lan),
             seconds(computing + wan)
         )
-        + &format!("  live tensors take {} at most\n", bytes(compiled.peak_live_bytes()))
+        + &format!(
+            "  a party holds {} at most, {} of it weights; what an operation needs while it works comes on top\n",
+            bytes(compiled.peak_memory_bytes()),
+            bytes(compiled.weight_bytes())
+        )
 }

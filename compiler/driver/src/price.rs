@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use treville_codegen::Plan;
-use treville_ir::{Diagnostic, Func};
+use treville_ir::{ArgKind, Diagnostic, Func};
 use treville_llil::Llil;
 use treville_net::{Shape, memory};
 use treville_party::{Manifest, PartyReport, Program, RunReport, Tensors, merge_reports};
 use treville_passes::{Network, Prices, multiplications};
-use treville_protocol::{Env, Priced, Protocol, Session};
+use treville_protocol::{Costs, Env, Priced, Protocol, Session};
 use treville_ring::{RingBits, RingTensor};
 
 use crate::backends::{Backend, WithBackend};
@@ -20,6 +20,8 @@ use crate::interpreter::Interpreter;
 pub struct Price {
     /// By operation: bytes and the depth of the chain of messages after it, in set-up (0) and inference (1).
     pub report: PartyReport,
+    /// What a party keeps of the weights, in bytes.
+    pub weight_bytes: u64,
 }
 
 /// Seconds on the wire of `net`: rounds times latency, and all bytes over the links of three pairs of parties at once. Computing comes on top.
@@ -105,7 +107,22 @@ impl WithBackend for Pricing<'_> {
             let weights = Program::setup(&program, &session.setup(), &Shapes).await?;
             Program::infer(&program, &session.inference(0), &weights, &Shapes).await
         })?;
-        Ok(Price { report: PartyReport::new(roles[0], 0.0, &session.reports()) })
+        Ok(Price {
+            report: PartyReport::new(roles[0], 0.0, &session.reports()),
+            weight_bytes: self.weight_bytes(P::info().costs),
+        })
+    }
+}
+
+impl Pricing<'_> {
+    /// What a party keeps of the weights.
+    fn weight_bytes(&self, costs: &dyn Costs) -> u64 {
+        let weights = self.func.args().zip(&self.plan.args).filter(|((_, arg), _)| arg.kind == ArgKind::Weight);
+        let kept = weights.map(|((_, arg), plan)| {
+            let n = arg.ty.elements();
+            plan.prepare.map_or(0, |_| costs.prepared_elements(n)) + if plan.plain { n } else { 0 }
+        });
+        8 * kept.sum::<usize>() as u64
     }
 }
 

@@ -151,6 +151,11 @@ pub trait Costs {
     fn relu(&self, n: usize) -> Cost {
         self.primitive(&Call::DRelu { n }) + self.primitive(&Call::Mux { n, k: 1 })
     }
+
+    /// The ring elements that a party keeps for a second operand of `n` elements that was made ready; the most that a party does.
+    fn prepared_elements(&self, n: usize) -> usize {
+        n
+    }
 }
 
 /// The cost of max pooling or arg max over `segments` with the default bodies.
