@@ -306,9 +306,11 @@ pub(crate) enum Target {
     Hlil,
     /// The fixed-point program.
     Llil,
-    /// The fixed-point program on integers in linalg, tensor and arith, with exact rounding; needs the cargo feature `mlir`.
+    /// The real-valued program on floats in linalg, tensor, arith and math, for other tool chains; needs the cargo feature `mlir`.
     Linalg,
-    /// The same in the LLVM dialect; needs the cargo feature `mlir`.
+    /// The fixed-point program on integers in linalg, tensor and arith, with exact rounding; needs the cargo feature `mlir`.
+    LinalgFixed,
+    /// The fixed-point program in the LLVM dialect; needs the cargo feature `mlir`.
     Llvm,
 }
 

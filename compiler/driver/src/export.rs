@@ -9,14 +9,15 @@ use crate::model::Model;
 pub(crate) fn export(args: &ExportArgs) -> Result<String, Failure> {
     // Only exact rounding is a function of its operand.
     let options = match args.to {
-        Target::Hlil | Target::Llil => args.options.clone(),
-        Target::Linalg | Target::Llvm => ModelArgs { backend: "cleartext".into(), ..args.options.clone() },
+        Target::Hlil | Target::Llil | Target::Linalg => args.options.clone(),
+        Target::LinalgFixed | Target::Llvm => ModelArgs { backend: "cleartext".into(), ..args.options.clone() },
     };
     let compiled = compile(Model::read(&args.model, &options)?, &options, None, Watch::default())?;
     let text = match args.to {
         Target::Hlil => compiled.hlil.to_string(),
         Target::Llil => compiled.llil.to_string(),
         Target::Linalg => linalg(&compiled)?,
+        Target::LinalgFixed => linalg_fixed(&compiled)?,
         Target::Llvm => llvm(&compiled)?,
     };
     match &args.output {
@@ -30,13 +31,17 @@ pub(crate) fn export(args: &ExportArgs) -> Result<String, Failure> {
 
 #[cfg(feature = "mlir")]
 mod mlir {
-    use treville_mlir::{Mlir, MlirError, lower};
+    use treville_mlir::{Mlir, MlirError};
     use treville_party::Exit;
 
     use super::{Compiled, Failure};
 
     pub(super) fn linalg(compiled: &Compiled) -> Result<String, Failure> {
-        lower(&compiled.llil).map_err(failure)
+        treville_mlir::export(&compiled.hlil).map_err(failure)
+    }
+
+    pub(super) fn linalg_fixed(compiled: &Compiled) -> Result<String, Failure> {
+        treville_mlir::lower(&compiled.llil).map_err(failure)
     }
 
     pub(super) fn llvm(compiled: &Compiled) -> Result<String, Failure> {
@@ -62,6 +67,10 @@ mod mlir {
         Err(without())
     }
 
+    pub(super) fn linalg_fixed(_: &Compiled) -> Result<String, Failure> {
+        Err(without())
+    }
+
     pub(super) fn llvm(_: &Compiled) -> Result<String, Failure> {
         Err(without())
     }
@@ -78,4 +87,4 @@ mod mlir {
 }
 
 pub(crate) use mlir::verify as verify_with_mlir;
-use mlir::{linalg, llvm};
+use mlir::{linalg, linalg_fixed, llvm};

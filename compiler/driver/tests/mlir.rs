@@ -6,7 +6,7 @@ use treville_driver::ModelArgs;
 use treville_driver::compile::{Watch, compile};
 use treville_driver::model::{Model, Samples};
 use treville_llil::{Exact, evaluate};
-use treville_mlir::Mlir;
+use treville_mlir::{Elements, Mlir, export};
 use treville_passes::{encode_inputs, encode_weights};
 
 #[test]
@@ -31,11 +31,14 @@ fn example_models_give_the_same_bits() {
         for sample in &samples.inputs {
             let mut args = weights.clone();
             args.extend(encode_inputs(func, sample).expect("inputs"));
-            let plain: Vec<Vec<u64>> = func.args().map(|(_, arg)| args[&arg.name].iter().copied().collect()).collect();
+            let words = |name: &str| Elements::Words(args[name].iter().copied().collect());
+            let plain: Vec<Elements> = func.args().map(|(_, arg)| words(&arg.name)).collect();
             let expected = evaluate(func, &args, &mut Exact, &mut |_, _| {}).expect("it is evaluated");
             let found = machine_code.run(&plain).expect("it runs");
-            assert!(expected.iter().zip(&found).all(|(a, b)| a.iter().eq(b)), "{model}: other bits");
+            let same = |(a, b): (_, &Elements)| Elements::Words(ndarray::ArrayD::into_iter(a).collect()) == *b;
+            assert!(expected.into_iter().zip(&found).all(same), "{model}: other bits");
         }
+        mlir.round_trip(&export(&compiled.hlil).expect("it is exported")).unwrap_or_else(|e| panic!("{model}: {e}"));
         // Uneven concatenations are what MLIR's verifier does not take.
         if !func.ops().any(|(_, op)| op.def.mnemonic == "concat") {
             mlir.round_trip(&func.to_string()).unwrap_or_else(|e| panic!("{model}: {e}"));

@@ -36,14 +36,10 @@ pub enum MlirError {
         node: String,
     },
     /// The arguments are not those of the function.
-    #[error("argument {index} has {found} elements, not {expected}")]
+    #[error("argument {index} is missing, or has not the elements of its type")]
     Argument {
         /// Its place.
         index: usize,
-        /// Elements that it should have.
-        expected: usize,
-        /// Elements that it has.
-        found: usize,
     },
 }
 

@@ -9,11 +9,15 @@
 
 mod convolve;
 mod dialects;
+mod entry;
+mod export;
 mod jit;
 mod lower;
 mod moves;
+mod sums;
 mod writer;
 
 pub use dialects::{Mlir, MlirError};
-pub use jit::Compiled;
+pub use export::export;
+pub use jit::{Compiled, Elements};
 pub use lower::lower;

@@ -9,19 +9,38 @@ pub(crate) struct Value {
     pub(crate) name: String,
     /// Its shape.
     pub(crate) shape: Vec<usize>,
-    /// The width of its integers.
-    pub(crate) bits: u8,
+    /// The type of its elements: `i64`, `f32`.
+    pub(crate) elem: String,
 }
 
 impl Value {
     pub(crate) fn ty(&self) -> String {
-        tensor(&self.shape, self.bits)
+        tensor(&self.shape, &self.elem)
     }
 }
 
-/// The type of a tensor of integers.
-pub(crate) fn tensor(shape: &[usize], bits: u8) -> String {
-    format!("tensor<{}i{bits}>", dims(shape))
+/// The type of a tensor.
+pub(crate) fn tensor(shape: &[usize], elem: &str) -> String {
+    format!("tensor<{}{elem}>", dims(shape))
+}
+
+/// The instructions of arithmetic on elements of a type.
+pub(crate) struct Words {
+    pub(crate) add: &'static str,
+    pub(crate) sub: &'static str,
+    pub(crate) mul: &'static str,
+    pub(crate) div: &'static str,
+    pub(crate) max: &'static str,
+    pub(crate) zero: &'static str,
+}
+
+/// The instructions for this type.
+pub(crate) fn words(elem: &str) -> Words {
+    if elem.starts_with('f') {
+        Words { add: "addf", sub: "subf", mul: "mulf", div: "divf", max: "maximumf", zero: "0.0" }
+    } else {
+        Words { add: "addi", sub: "subi", mul: "muli", div: "divsi", max: "maxsi", zero: "0" }
+    }
 }
 
 /// The dimensions of a type, each with its `x`.
@@ -54,20 +73,20 @@ impl Writer {
     }
 
     /// A line that defines a tensor.
-    pub(crate) fn define(&mut self, shape: &[usize], bits: u8, text: &str) -> Value {
+    pub(crate) fn define(&mut self, shape: &[usize], elem: &str, text: &str) -> Value {
         let name = self.fresh();
         self.line(&format!("{name} = {text}"));
-        Value { name, shape: shape.to_vec(), bits }
+        Value { name, shape: shape.to_vec(), elem: elem.to_string() }
     }
 
-    /// A tensor of one integer throughout, or of these, in order.
-    pub(crate) fn constant(&mut self, shape: &[usize], bits: u8, values: &[i64]) -> Value {
+    /// A tensor of one number throughout, or of these, in order.
+    pub(crate) fn constant<T: ToString>(&mut self, shape: &[usize], elem: &str, values: &[T]) -> Value {
         let data = match values {
             [one] => one.to_string(),
-            many => nested(shape, many),
+            many => nested(shape, &many.iter().map(T::to_string).collect::<Vec<_>>()),
         };
-        let ty = tensor(shape, bits);
-        self.define(shape, bits, &format!("arith.constant dense<{data}> : {ty}"))
+        let ty = tensor(shape, elem);
+        self.define(shape, elem, &format!("arith.constant dense<{data}> : {ty}"))
     }
 
     /// The same elements in another shape.
@@ -81,10 +100,10 @@ impl Writer {
         let list =
             if n == 0 { "dense<> : tensor<0xindex>".into() } else { format!("dense<[{list}]> : tensor<{n}xindex>") };
         self.line(&format!("{sizes} = arith.constant {list}"));
-        let ty = tensor(shape, x.bits);
+        let ty = tensor(shape, &x.elem);
         self.define(
             shape,
-            x.bits,
+            &x.elem,
             &format!("tensor.reshape {}({sizes}) : ({}, tensor<{n}xindex>) -> {ty}", x.name, x.ty()),
         )
     }
@@ -104,8 +123,8 @@ impl Writer {
         let ins =
             if reads.is_empty() { String::new() } else { format!("ins({} : {}) ", names.join(", "), types.join(", ")) };
         let params: Vec<String> =
-            reads.iter().enumerate().map(|(i, read)| format!("%a{i}: i{}", read.value.bits)).collect();
-        let params = params.into_iter().chain([format!("%o: i{}", init.bits)]).collect::<Vec<_>>().join(", ");
+            reads.iter().enumerate().map(|(i, read)| format!("%a{i}: {}", read.value.elem)).collect();
+        let params = params.into_iter().chain([format!("%o: {}", init.elem)]).collect::<Vec<_>>().join(", ");
         let name = self.fresh();
         self.line(&format!(
             "{name} = linalg.generic {{indexing_maps = [{}], iterator_types = [{}]}} {ins}outs({} : {}) {{",
@@ -116,14 +135,14 @@ impl Writer {
         ));
         self.line(&format!("^bb0({params}):"));
         body.iter().for_each(|line| self.line(&format!("  {line}")));
-        self.line(&format!("  linalg.yield %y : i{}", init.bits));
+        self.line(&format!("  linalg.yield %y : {}", init.elem));
         self.line(&format!("}} -> {}", init.ty()));
         Value { name, ..init.clone() }
     }
 
     /// Element by element with numpy's broadcasting: `body` defines `%y` from `%a0`, `%a1`, ...
-    pub(crate) fn elementwise(&mut self, xs: &[&Value], shape: &[usize], bits: u8, body: &[String]) -> Value {
-        let init = self.empty(shape, bits);
+    pub(crate) fn elementwise(&mut self, xs: &[&Value], shape: &[usize], elem: &str, body: &[String]) -> Value {
+        let init = self.empty(shape, elem);
         let access = |value: &'_ Value| {
             let lead = shape.len() - value.shape.len();
             let index = |(i, n): (usize, &usize)| {
@@ -136,15 +155,15 @@ impl Writer {
     }
 
     /// A tensor without values.
-    pub(crate) fn empty(&mut self, shape: &[usize], bits: u8) -> Value {
-        self.define(shape, bits, &format!("tensor.empty() : {}", tensor(shape, bits)))
+    pub(crate) fn empty(&mut self, shape: &[usize], elem: &str) -> Value {
+        self.define(shape, elem, &format!("tensor.empty() : {}", tensor(shape, elem)))
     }
 }
 
 /// The values of a dense constant, a list in a list for each axis.
-fn nested(shape: &[usize], values: &[i64]) -> String {
+fn nested(shape: &[usize], values: &[String]) -> String {
     match shape {
-        [] => values.first().map_or_else(String::new, i64::to_string),
+        [] => values.first().cloned().unwrap_or_default(),
         [n, rest @ ..] => {
             let size = rest.iter().product::<usize>();
             let parts: Vec<String> = (0..*n).map(|i| nested(rest, &values[i * size..(i + 1) * size])).collect();
