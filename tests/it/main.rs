@@ -7,6 +7,7 @@ mod cost;
 mod failures;
 mod formats;
 mod garbage;
+mod growth;
 mod kills;
 mod ladder;
 mod onnx;
