@@ -57,7 +57,9 @@ fn grows(name: &str, shape: &[usize], case: impl Fn(f32) -> Case) -> i32 {
                 Err(failure) => {
                     refused = true;
                     assert_eq!(failure.exit, Exit::Range, "{what}: {failure}");
-                    let helps = ["--scale", "--ring-bits", "ring", "--max-failure"].iter().any(|help| failure.text.contains(help));
+                    let helps = ["--scale", "--ring-bits", "ring", "--max-failure"]
+                        .iter()
+                        .any(|help| failure.text.contains(help));
                     assert!(failure.text.contains("the ") && helps, "{what}: a node and a help: {failure}");
                 }
             }
@@ -125,16 +127,14 @@ fn products() {
     // Twice the fraction bits and twice the power must fit: below 2^20.
     assert!((12..=20).contains(&grows("Mul", &[2], square)));
     let weight = |s: f32| {
-        let graph = Graph::new(&[("x", &[1, 2])])
-            .floats("w", &[2, 2], &[s, 0.0, 0.0, -s])
-            .node("y = MatMul(x, w)", vec![]);
+        let graph =
+            Graph::new(&[("x", &[1, 2])]).floats("w", &[2, 2], &[s, 0.0, 0.0, -s]).node("y = MatMul(x, w)", vec![]);
         (graph, vec![1.0, 0.5], vec![f64::from(s), -0.5 * f64::from(s)])
     };
     grows("MatMul by a weight that grows", &[1, 2], weight);
     let conv = |s: f32| {
-        let graph = Graph::new(&[("x", &[1, 1, 3])])
-            .floats("w", &[1, 1, 2], &[1.0, 2.0])
-            .node("y = Conv(x, w)", vec![]);
+        let graph =
+            Graph::new(&[("x", &[1, 1, 3])]).floats("w", &[1, 1, 2], &[1.0, 2.0]).node("y = Conv(x, w)", vec![]);
         let s = f64::from(s);
         (graph, vec![s as f32, -s as f32, 1.0], vec![-s, 2.0 - s])
     };

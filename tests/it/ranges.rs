@@ -85,3 +85,18 @@ fn proven_ranges_are_used_or_refused() {
         assert!(too_wide.stderr.contains(said), "no {said} in\n{}", too_wide.stderr);
     }
 }
+
+/// Where interval arithmetic proves nothing that fits, the summary says so; where it proves all, it does not.
+#[test]
+fn what_is_not_proven_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let notes = |model: &std::path::Path| {
+        let package = model.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        succeed(folder.path(), &["compile", &path(model), "-o", package, "--scale", "12"]);
+        read_json(&folder.path().join(package).join("treville.json"))["notes"].to_string()
+    };
+    let attention = notes(&crate::support::root().join("tests/onnx_models/attention.onnx"));
+    assert!(attention.contains("have no proven bound") && attention.contains("norm1"), "{attention}");
+    let shallow = notes(&example("digits_cnn", "digits_cnn.pb"));
+    assert!(!shallow.contains("have no proven bound"), "{shallow}");
+}

@@ -125,10 +125,9 @@ pub fn compile(
             let found = calibrate_with(&hlil, &hlil_weights, inputs, &mut |_| bar.inc(1))
                 .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
             found.annotate(&mut hlil);
+            let declared = declared_ranges(&model, args)?;
+            let bounds = proven::bounds(&hlil, &hlil_weights, &declared).map_err(|e| Failure::other(e.to_string()))?;
             if args.require_proven {
-                let inputs = declared_ranges(&model, args)?;
-                let bounds =
-                    proven::bounds(&hlil, &hlil_weights, &inputs).map_err(|e| Failure::other(e.to_string()))?;
                 proven::annotate(&mut hlil, &bounds).map_err(|d| refuse(Exit::Range, &d))?;
             }
             bar.finish_and_clear();
@@ -138,6 +137,15 @@ pub fn compile(
             } else {
                 format!("ranges are calibrated on {} ({n_samples} samples)", calibration.origin)
             });
+            // Whatever the scale: a value without fraction bits.
+            let limit = 2f64.powi(i32::from(options.ring.get()) - 1);
+            if let Some((n, node, bound)) = proven::beyond(&hlil, &bounds, limit).filter(|_| !args.require_proven) {
+                let bound = if bound.is_finite() { format!("2^{:.0}", bound.log2()) } else { "none at all".into() };
+                notes.push(format!(
+                    "{n} tensors have no proven bound that fits the ring, the first at `{node}` ({bound}): that they fit rests on the \
+                     calibration and its margin"
+                ));
+            }
             (Some(calibration), found.results)
         }
     };

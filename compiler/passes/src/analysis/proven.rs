@@ -94,6 +94,15 @@ pub fn annotate(func: &mut Func<Hlil>, bounds: &[Range]) -> Result<(), Vec<Diagn
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
+/// How many values that depend on an input have no proven bound below `limit`, and the first of them with its bound.
+pub fn beyond<'f>(func: &'f Func<Hlil>, bounds: &[Range], limit: f64) -> Option<(usize, &'f str, f64)> {
+    let origins = Origin::of_values(func);
+    let secret = func.values().map(|(value, _)| value).filter(|v| origins[v.index()] == Origin::Secret);
+    let mut large = secret.filter(|v| bounds[v.index()].magnitude() >= limit).peekable();
+    let first = *large.peek()?;
+    Some((large.count(), func.loc(first), bounds[first.index()].magnitude()))
+}
+
 /// Bounds on sums of products with an x of this range, whose positive and negative factors add up to no more than these.
 fn spanned(x: Range, positive: f64, negative: f64) -> Range {
     Range {
