@@ -10,7 +10,8 @@ const TIERS: &[&[&str]] = &[
     &["treville-prg", "treville-net", "treville-hlil", "treville-llil"],
     &["treville-protocol", "treville-frontend-common"],
     &["treville-frontend-onnx", "treville-frontend-tensorflow", "treville-passes", "treville-codegen", "treville-mlir"],
-    &["treville-cleartext", "treville-porthos", "treville-party"],
+    &["treville-backend-common"],
+    &["treville-cleartext", "treville-porthos", "treville-securenn", "treville-party"],
     &["treville-driver"],
     &["treville"],
 ];
@@ -20,7 +21,9 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     // A party binary holds no compiler.
     ("treville-party", COMPILER),
     ("treville-cleartext", COMPILER),
+    ("treville-backend-common", COMPILER),
     ("treville-porthos", COMPILER),
+    ("treville-securenn", COMPILER),
     // Runtime crates of the middle tiers neither.
     ("treville-prg", COMPILER),
     ("treville-net", COMPILER),

@@ -1,321 +1,41 @@
 //! Porthos: semi-honest three-party computation with a helper, as published in CrypTFlow.
 //!
-//! The client P0 and the server P1 hold additive shares over Z_2^64. The helper P2 holds nothing: it deals correlated randomness
-//! and tests blinded values for zero. One party may be corrupted, semi-honestly, and then learns nothing beside its inputs and
-//! outputs (statistical distance about 2^-64 for each draw in Z_(2^64 - 1)); shapes and the program are public. An output is that of
-//! the program with its local roundings, which are not independent of the shares: see [`Porthos::scale_down`]. Streams of common
-//! randomness replace messages wherever one of two shares is free.
-//!
-//! | file | holds |
-//! |---|---|
-//! | `triple.rs` | products by Beaver triples: matrix products, convolutions, elementwise |
-//! | `compare.rs`, `digits.rs` | private compare over Z_67 |
-//! | `drelu.rs`, `odd.rs` | share convert, MSB, DReLU |
-//! | `cost.rs` | what all of it costs |
-//! | `streams.rs` | who draws which common randomness |
+//! All of it is in [`treville_backend_common`]: streams of common randomness replace messages wherever one of two shares is free, and products of
+//! convolutions are masked on the operands themselves.
 //!
 //! # Source
-//! CrypTFlow: Secure TensorFlow Inference (Kumar, Rathee, Chandran, Gupta, Rastogi, Sharma; IEEE S&P 2020), section 5; SecureNN (Wagh, Gupta,
-//! Chandran; PoPETs 2019). Deviations stand beside the code. The largest: the helper deals half of eta' by common
-//! randomness too (a ReLU is 528 bytes, not 536), DReLU is an integer bit (not a fixed-point one that is truncated), maxima are trees
-//! (not chains), and weights are masked and opened once for a session.
+//! CrypTFlow: Secure TensorFlow Inference (Kumar, Rathee, Chandran, Gupta, Rastogi, Sharma; IEEE S&P 2020), section 5. The largest deviation
+//! in cost: the helper deals half of eta' by common randomness too (a ReLU is 528 bytes, not 536).
 #![forbid(unsafe_code)]
 
-mod compare;
-mod cost;
-mod digits;
-mod drelu;
-mod odd;
-mod share;
-mod streams;
-mod triple;
-mod wire;
+use treville_backend_common::{FamilyCosts, Form, HelperAided, ROLES, Variant};
+use treville_protocol::{BackendInfo, Rounding, Session};
 
-use std::sync::Arc;
+pub use treville_backend_common::{CLIENT, HELPER, SERVER, Share, Weights};
 
-use treville_net::{Party, words_to_bytes};
-use treville_protocol::{
-    BackendInfo, Bilinear, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown, Session,
-};
-use treville_ring::{RingBits, RingTensor, add, scale_down_share, sub, tensor};
+/// One party of the protocol.
+pub type Porthos = HelperAided<Published>;
 
-pub use share::Share;
-use streams::{Purpose, Role, words};
-use triple::Prepared;
+/// The protocol as it was published.
+pub struct Published;
 
-/// P0, who holds the first share.
-pub const CLIENT: Party = Party(0);
-/// P1, who holds the second share.
-pub const SERVER: Party = Party(1);
-/// P2, who deals.
-pub const HELPER: Party = Party(2);
-
-const ROLES: &[&str] = &["client", "server", "helper"];
+const FORM: Form = Form { name: "porthos", deals_both: false, unrolls: false, carries_index: false };
 
 static INFO: BackendInfo = BackendInfo {
-    name: "porthos",
+    name: FORM.name,
     summary: "semi-honest, three parties with a helper, as published in CrypTFlow",
     roles: ROLES,
     ring_bits: 64..=64,
     rounding: Rounding::Local,
     default_max_failure_log2: -10.0,
     session: Session::new::<Porthos>,
-    costs: &cost::PorthosCosts,
+    costs: &FamilyCosts(FORM),
 };
 
-/// One party of the protocol.
-pub struct Porthos {
-    role: Role,
-    recorder: Option<Arc<Recorder>>,
-}
-
-/// A second operand of products, after its mask was opened.
-pub struct Weights {
-    shape: Vec<usize>,
-    prepared: Prepared,
-}
-
-impl Protocol for Porthos {
-    type Secret = Share;
-    type Weights = Weights;
-    type Bits = Share;
+impl Variant for Published {
+    const FORM: Form = FORM;
 
     fn info() -> &'static BackendInfo {
         &INFO
-    }
-
-    fn new(env: Env) -> Result<Self> {
-        let unsupported = |what| ProtocolError::Unsupported { backend: INFO.name, what };
-        let parties = env.transport.parties();
-        if parties != ROLES.len() {
-            return Err(unsupported(format!("{parties} parties")));
-        }
-        let role = Role::new(&env).ok_or_else(|| unsupported(format!("party {}", env.transport.me().0)))?;
-        Ok(Porthos { role, recorder: env.recorder })
-    }
-
-    /// # Security
-    /// The other holder's share comes from k01, so nothing is sent and the helper knows neither share. An input of the helper is
-    /// dealt: the client's share from k02, the server's by message.
-    async fn input(&self, cx: &Cx<'_>, owner: Party, shape: &[usize], value: Option<RingTensor>) -> Result<Share> {
-        check_ring(cx)?;
-        let step = cx.next_step();
-        let n = shape.iter().product();
-        if let Some(value) = &value {
-            check_shape(cx, "input", shape, value.shape())?;
-        }
-        let mask = |prg| Ok::<_, ProtocolError>(tensor::from_vec(shape, words(cx, prg, Purpose::Input, step, 0, n)?));
-        let mine = |value: Option<RingTensor>| {
-            value.ok_or(ProtocolError::Shape {
-                op: cx.op,
-                what: "the owner's input",
-                expected: shape.to_vec(),
-                found: vec![],
-            })
-        };
-        match &self.role {
-            Role::Helper(helper) if owner == HELPER => {
-                let rest = sub(&mine(value)?, &mask(&helper.client)?);
-                cx.send(SERVER, words_to_bytes(rest.as_slice().expect("invariant: sums are in standard layout")))
-                    .await?;
-                Ok(Share::absent(shape))
-            }
-            Role::Helper(_) => Ok(Share::absent(shape)),
-            Role::Holder(holder) if owner == HELPER && holder.first => Ok(Share::held(mask(&holder.dealt)?)),
-            Role::Holder(_) if owner == HELPER => {
-                Ok(Share::held(tensor::from_vec(shape, wire::recv_words(cx, HELPER, n).await?)))
-            }
-            Role::Holder(holder) if (owner == CLIENT) == holder.first => {
-                Ok(Share::held(sub(&mine(value)?, &mask(&holder.common)?)))
-            }
-            Role::Holder(holder) => Ok(Share::held(mask(&holder.common)?)),
-        }
-    }
-
-    /// # Security
-    /// To a holder: the peer's share, which is the secret less its own. To the helper: both shares, randomised by a zero share from
-    /// k01, because the helper knows part of the randomness that the shares were made with.
-    async fn reveal(&self, cx: &Cx<'_>, x: &Share, to: &[Party]) -> Result<Option<RingTensor>> {
-        check_ring(cx)?;
-        if let Some(stranger) = to.iter().find(|to| to.0 >= ROLES.len()) {
-            return Err(ProtocolError::Unsupported {
-                backend: INFO.name,
-                what: format!("a receiver number {}", stranger.0),
-            });
-        }
-        let step = cx.next_step();
-        let n = x.len();
-        match &self.role {
-            Role::Helper(_) => {
-                if !to.contains(&HELPER) {
-                    return Ok(None);
-                }
-                let mut sum = wire::recv_words(cx, CLIENT, n).await?;
-                wire::add_to(&mut sum, &wire::recv_words(cx, SERVER, n).await?);
-                Ok(Some(tensor::from_vec(x.shape(), sum)))
-            }
-            Role::Holder(holder) => {
-                if to.contains(&HELPER) {
-                    let zero = words(cx, &holder.common, Purpose::RevealZero, step, 0, n)?;
-                    let masked = x
-                        .words()
-                        .iter()
-                        .zip(zero)
-                        .map(|(x, z)| if holder.first { x.wrapping_add(z) } else { x.wrapping_sub(z) });
-                    cx.send(HELPER, treville_net::words_into_bytes(masked.collect())).await?;
-                }
-                if to.contains(&holder.peer) {
-                    cx.send(holder.peer, words_to_bytes(x.words())).await?;
-                }
-                if !to.contains(&cx.me()) {
-                    return Ok(None);
-                }
-                let mut sum = wire::recv_words(cx, holder.peer, n).await?;
-                wire::add_to(&mut sum, x.words());
-                Ok(Some(tensor::from_vec(x.shape(), sum)))
-            }
-        }
-    }
-
-    fn shape<'s>(&self, x: &'s Share) -> &'s [usize] {
-        x.shape()
-    }
-
-    fn linear(&self, xs: &[&Share], shape: &[usize], f: &(dyn Fn(&[&RingTensor]) -> RingTensor + Sync)) -> Share {
-        match self.role {
-            Role::Helper(_) => Share::absent(shape),
-            Role::Holder(_) => Share::held(f(&xs.iter().map(|x| x.tensor()).collect::<Vec<_>>())),
-        }
-    }
-
-    fn add_public(&self, x: &Share, c: &RingTensor) -> Share {
-        match &self.role {
-            Role::Holder(holder) if holder.first => Share::held(add(x.tensor(), c)),
-            _ => x.clone(),
-        }
-    }
-
-    fn constant(&self, c: &RingTensor) -> Share {
-        match &self.role {
-            Role::Helper(_) => Share::absent(c.shape()),
-            Role::Holder(holder) => Share::held(c.mapv(|c| holder.public(c))),
-        }
-    }
-
-    async fn prepare(&self, cx: &Cx<'_>, w: &Share) -> Result<Weights> {
-        check_ring(cx)?;
-        let prepared = match &self.role {
-            Role::Holder(holder) => holder.prepare(cx, w.tensor()).await?,
-            Role::Helper(helper) => helper.prepare(cx, w.shape())?,
-        };
-        Ok(Weights { shape: w.shape().to_vec(), prepared })
-    }
-
-    async fn bilinear(&self, cx: &Cx<'_>, kind: &Bilinear, x: &Share, w: &Weights) -> Result<Share> {
-        check_ring(cx)?;
-        let y = kind.output_shape(cx.op, x.shape(), &w.shape)?;
-        match (&self.role, &w.prepared) {
-            (Role::Holder(holder), Prepared::Held { opened, own }) => {
-                Ok(Share::held(holder.bilinear(cx, kind, x.tensor(), opened.tensor(), own.tensor(), &y).await?))
-            }
-            (Role::Helper(helper), Prepared::Mask(mask)) => {
-                helper.bilinear(cx, kind, x.shape(), mask.tensor(), &y).await?;
-                Ok(Share::absent(&y))
-            }
-            _ => unreachable!("invariant: a party makes the weights of its own role"),
-        }
-    }
-
-    async fn mul(&self, cx: &Cx<'_>, x: &Share, y: &Share) -> Result<Share> {
-        check_ring(cx)?;
-        check_shape(cx, "second factor", x.shape(), y.shape())?;
-        match &self.role {
-            Role::Holder(holder) => {
-                Ok(Share::held(tensor::from_vec(x.shape(), holder.mul(cx, x.words(), y.words()).await?)))
-            }
-            Role::Helper(helper) => {
-                helper.mul(cx, x.len()).await?;
-                Ok(Share::absent(x.shape()))
-            }
-        }
-    }
-
-    /// # Security
-    /// Nothing is sent. But the result is ceil((x - rho) / 2^shift), where rho, the last bits of the client's share, is uniform and the
-    /// client's to know; the server knows as much from its own share, and the helper can compute rho from its masks for any x that it
-    /// guesses. Who receives an output that depends on this learns it for a known rho: no more of x at once than floor(x / 2^shift) would
-    /// tell, but the outputs of many inferences on equal inputs together tell bits of x below the last place.
-    ///
-    /// # Source
-    /// SecureML (Mohassel, Zhang; S&P 2017), section 4.1: each holder shifts its share; off by one in the last place, and wrong altogether with probability about |x| / 2^64.
-    async fn scale_down(&self, cx: &Cx<'_>, x: &Share, spec: ScaleDown) -> Result<Share> {
-        check_ring(cx)?;
-        let shift = match (spec.rounding, u8::try_from(spec.shift)) {
-            (Rounding::Local, Ok(shift)) if shift < 64 => shift,
-            (rounding, _) => {
-                return Err(ProtocolError::Unsupported {
-                    backend: INFO.name,
-                    what: format!("{} rounding by {} bits", rounding.name(), spec.shift),
-                });
-            }
-        };
-        let Role::Holder(holder) = &self.role else { return Ok(x.clone()) };
-        let side = if holder.first { treville_ring::Share::First } else { treville_ring::Share::Second };
-        let y = scale_down_share(x.tensor(), shift, RingBits::FULL, side);
-        if let Some(recorder) = &self.recorder {
-            recorder.scale_down(cx.op, cx.inference, x.tensor(), &y);
-        }
-        Ok(Share::held(y))
-    }
-
-    async fn drelu(&self, cx: &Cx<'_>, x: &Share) -> Result<Share> {
-        check_ring(cx)?;
-        match &self.role {
-            Role::Holder(holder) => Ok(Share::held(tensor::from_vec(x.shape(), holder.drelu(cx, x.words()).await?))),
-            Role::Helper(helper) => {
-                helper.drelu(cx, x.len()).await?;
-                Ok(Share::absent(x.shape()))
-            }
-        }
-    }
-
-    /// The bits are shares in Z_2^64: nothing is sent.
-    async fn bits_to_ring(&self, _: &Cx<'_>, bits: &Share, _: &[usize]) -> Result<Share> {
-        Ok(bits.clone())
-    }
-
-    async fn mux(&self, cx: &Cx<'_>, bits: &Share, xs: &[&Share]) -> Result<Vec<Share>> {
-        check_ring(cx)?;
-        let n = bits.len();
-        xs.iter().try_for_each(|x| check_shape(cx, "selected operand", bits.shape(), x.shape()))?;
-        match &self.role {
-            Role::Holder(holder) => {
-                let (repeated, operands): (Vec<_>, Vec<_>) = xs.iter().map(|x| (bits.words(), x.words())).unzip();
-                let products = holder.mul(cx, &repeated.concat(), &operands.concat()).await?;
-                Ok((0..xs.len())
-                    .map(|k| Share::held(tensor::from_vec(bits.shape(), products[k * n..][..n].to_vec())))
-                    .collect())
-            }
-            Role::Helper(helper) => {
-                helper.mul(cx, n * xs.len()).await?;
-                Ok(xs.iter().map(|x| Share::absent(x.shape())).collect())
-            }
-        }
-    }
-}
-
-fn check_ring(cx: &Cx<'_>) -> Result<()> {
-    if cx.ring == RingBits::FULL {
-        Ok(())
-    } else {
-        Err(ProtocolError::Unsupported { backend: INFO.name, what: format!("a ring of {} bits", cx.ring.get()) })
-    }
-}
-
-fn check_shape(cx: &Cx<'_>, what: &'static str, expected: &[usize], found: &[usize]) -> Result<()> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(ProtocolError::Shape { op: cx.op, what, expected: expected.to_vec(), found: found.to_vec() })
     }
 }

@@ -24,7 +24,7 @@ const CRATES: &[(&str, &str)] = &[
 ];
 
 /// Crates that the runtime itself needs.
-const INNER: &[(&str, &str)] = &[("treville-prg", "runtime/prg")];
+const INNER: &[(&str, &str)] = &[("treville-prg", "runtime/prg"), ("treville-backend-common", "backends/common")];
 
 /// The files of `party/`, relative to it. `backend` is the backend's crate, `program` the generated source.
 ///

@@ -3,6 +3,7 @@
 use treville_cleartext::Cleartext;
 use treville_porthos::Porthos;
 use treville_protocol::{BackendInfo, Protocol};
+use treville_securenn::SecureNn;
 
 use crate::failure::Failure;
 
@@ -13,6 +14,8 @@ pub enum Backend {
     Cleartext,
     /// Semi-honest 3PC with a helper.
     Porthos,
+    /// The baseline that Porthos is compared with.
+    SecureNn,
 }
 
 /// Something to be done with the type of a backend.
@@ -25,7 +28,7 @@ pub trait WithBackend {
 
 impl Backend {
     /// All of them.
-    pub const ALL: &[Backend] = &[Backend::Cleartext, Backend::Porthos];
+    pub const ALL: &[Backend] = &[Backend::Cleartext, Backend::Porthos, Backend::SecureNn];
 
     /// The backend of this name.
     pub fn by_name(name: &str) -> Result<Self, Failure> {
@@ -42,6 +45,7 @@ impl Backend {
         match self {
             Backend::Cleartext => action.run::<Cleartext>(),
             Backend::Porthos => action.run::<Porthos>(),
+            Backend::SecureNn => action.run::<SecureNn>(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Backend {
         match self {
             Backend::Cleartext => ("treville-cleartext", "backends/cleartext", "treville_cleartext::Cleartext"),
             Backend::Porthos => ("treville-porthos", "backends/porthos", "treville_porthos::Porthos"),
+            Backend::SecureNn => ("treville-securenn", "backends/securenn", "treville_securenn::SecureNn"),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::ops::{Add, AddAssign};
 
 use treville_net::Party;
 
-use crate::Selection;
 use crate::select::{Segments, level_sizes};
+use crate::{Bilinear, Selection};
 
 /// Payload bytes by (sender, receiver).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub enum Call<'a> {
     },
     /// [`crate::Protocol::bilinear`].
     Bilinear {
-        /// Elements of the first operand.
+        /// Elements of the first operand, as [`Costs::masked_elements`] counts them.
         x: usize,
         /// Elements of the result.
         y: usize,
@@ -152,6 +152,11 @@ pub trait Costs {
         self.primitive(&Call::DRelu { n }) + self.primitive(&Call::Mux { n, k: 1 })
     }
 
+    /// The elements of a product's first operand as it is masked: what [`Call::Bilinear`] counts.
+    fn masked_elements(&self, _: &Bilinear, x: &[usize], _: &[usize], _: &[usize]) -> usize {
+        x.iter().product()
+    }
+
     /// The ring elements that a party keeps for a second operand of `n` elements that was made ready; the most that a party does.
     fn prepared_elements(&self, n: usize) -> usize {
         n
@@ -162,7 +167,7 @@ pub trait Costs {
 pub fn max_tree_cost(costs: &dyn Costs, segments: &Segments, selection: Selection) -> Cost {
     let k = match selection {
         Selection::Value => 1,
-        Selection::Index => 2,
+        Selection::Index | Selection::ValueWithIndex => 2,
     };
     level_sizes(segments.members.iter().map(Vec::len))
         .into_iter()

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use treville_net::Party;
 use treville_ring::RingTensor;
 
-use crate::{BackendInfo, Bilinear, Call, Cx, Env, Protocol, Result, ScaleDown};
+use crate::{BackendInfo, Bilinear, Call, Cx, Env, Protocol, Result, ScaleDown, Selection};
 
 /// The declared costs of `P` behind the interface of a protocol. Running a program over it gives each operation's
 /// bytes and rounds through the same code that a real run takes.
@@ -25,6 +25,8 @@ impl<P: Protocol> Protocol for Priced<P> {
     type Secret = Vec<usize>;
     type Weights = Vec<usize>;
     type Bits = usize;
+
+    const MAX_POOL: Selection = P::MAX_POOL;
 
     fn info() -> &'static BackendInfo {
         P::info()
@@ -72,7 +74,8 @@ impl<P: Protocol> Protocol for Priced<P> {
 
     async fn bilinear(&self, cx: &Cx<'_>, kind: &Bilinear, x: &Vec<usize>, w: &Vec<usize>) -> Result<Vec<usize>> {
         let y = kind.output_shape(cx.op, x, w)?;
-        Self::charge(cx, &Call::Bilinear { x: count(x), y: count(&y) });
+        let masked = P::info().costs.masked_elements(kind, x, w, &y);
+        Self::charge(cx, &Call::Bilinear { x: masked, y: count(&y) });
         Ok(y)
     }
 

@@ -21,6 +21,9 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     /// The results of comparisons, as [`Protocol::mux`] wants them.
     type Bits: Clone + Send + Sync;
 
+    /// What the tree of [`Protocol::max_pool`] carries: the values, and in protocols that are published so the indices too.
+    const MAX_POOL: Selection = Selection::Value;
+
     /// What the compiler and the party program need to know of this backend.
     fn info() -> &'static BackendInfo;
 
@@ -145,7 +148,7 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         async move {
             let segments = max_pool_segments(self.shape(x), window)
                 .map_err(|source| ProtocolError::Window { op: cx.op, source })?;
-            max_tree(self, cx, x, segments, Selection::Value).await
+            max_tree(self, cx, x, segments, Self::MAX_POOL).await
         }
     }
 

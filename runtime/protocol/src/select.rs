@@ -11,6 +11,8 @@ pub enum Selection {
     Value,
     /// The index, within its segment, of the first largest value.
     Index,
+    /// Both, of which the value is the result.
+    ValueWithIndex,
 }
 
 /// The elements that compete for each output element, and the output's shape.
@@ -142,7 +144,7 @@ pub(crate) async fn max_tree<P: Protocol>(
     }
     let planes = [n_planes, plane];
     let mut values = p.linear(&[x], &planes, &|xs| tensor::reshape(xs[0], &planes));
-    let mut indices = (selection == Selection::Index).then(|| {
+    let mut indices = (selection != Selection::Value).then(|| {
         let mut index = RingTensor::zeros(vec![plane]);
         for segment in &members {
             for (i, &m) in segment.iter().enumerate() {
@@ -171,6 +173,7 @@ pub(crate) async fn max_tree<P: Protocol>(
         values = concat(p, &[&won, &gather(p, &values, &passing)]);
     }
     let order: Vec<usize> = members.iter().map(|m| m[0]).collect();
-    let result = gather(p, indices.as_ref().unwrap_or(&values), &order);
+    let selected = indices.as_ref().filter(|_| selection == Selection::Index).unwrap_or(&values);
+    let result = gather(p, selected, &order);
     Ok(p.linear(&[&result], &shape, &|xs| tensor::reshape(xs[0], &shape)))
 }

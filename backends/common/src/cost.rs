@@ -1,6 +1,6 @@
-//! What Porthos pays: the formulas of every primitive, link by link. `tests/costs.rs` holds them against measurement.
+//! What the protocols pay: the formulas of every primitive, link by link. `tests/costs.rs` of each holds them against measurement.
 //!
-//! Payload bytes an element, summed over all senders:
+//! Payload bytes an element, summed over all senders, in Porthos' form:
 //!
 //! | call | P0->P1 | P1->P0 | P0->P2 | P1->P2 | P2->P1 | sum | rounds |
 //! |---|---|---|---|---|---|---|---|
@@ -18,21 +18,30 @@
 //! A matrix product (i x j)(j x k) with prepare is thus 8 (2ij + 2jk + ik), and a convolution 8 (2 input + 2 filter + output)
 //! for every filter size. P2 sends nothing to P0: P0's half of all that P2 deals comes from their common key. That
 //! includes eta' of share convert, which the paper sends to both; this is why a ReLU costs 528 bytes and not 536.
+//!
+//! In SecureNN's form P2 sends P0 its half of the bits, carries and answers too (160 bytes a DReLU) and to both the random x of MSB (8 each),
+//! so that a DReLU is 664 bytes and a ReLU 704; a maximum carries its index, 744; and a convolution is a matrix product of the unrolled input.
 
 use treville_net::Party;
-use treville_protocol::{Call, Cost, Costs};
+use treville_protocol::{Bilinear, Call, Cost, Costs};
 
-use crate::{CLIENT, HELPER, SERVER};
+use crate::unroll::Unrolled;
+use crate::{CLIENT, Form, HELPER, SERVER};
 
 /// Bytes of a ring element.
 const WORD: u64 = 8;
 /// Bytes of the digits of an element.
 const DIGITS: u64 = 64;
 
-/// The price list of Porthos.
-pub(crate) struct PorthosCosts;
+/// The price list of a protocol of this form.
+pub struct FamilyCosts(pub Form);
 
-impl Costs for PorthosCosts {
+impl Costs for FamilyCosts {
+    fn masked_elements(&self, kind: &Bilinear, x: &[usize], w: &[usize], y: &[usize]) -> usize {
+        let unrolled = if self.0.unrolls { Unrolled::new(kind, x, w, y) } else { None };
+        unrolled.map_or_else(|| x.iter().product(), |unrolled| unrolled.x.iter().product())
+    }
+
     /// The opened difference and the own share.
     fn prepared_elements(&self, n: usize) -> usize {
         2 * n
@@ -63,10 +72,17 @@ impl Costs for PorthosCosts {
             Call::DRelu { n } => {
                 let n = n as u64;
                 let (convert, msb) = (WORD + DIGITS, DIGITS);
-                let dealt = (DIGITS + WORD + WORD) + (DIGITS + WORD + WORD) + WORD;
+                // Bits, a word and an answer for each of the two comparisons; the server's part of a product comes on top.
+                let dealt = 2 * (DIGITS + WORD + WORD);
                 let opened = WORD + 2 * WORD;
                 let to_helper = (convert + msb) * n;
-                let links = [(CLIENT, HELPER, to_helper), (SERVER, HELPER, to_helper), (HELPER, SERVER, dealt * n)];
+                let (to_client, x) = if self.0.deals_both { (dealt, WORD) } else { (0, 0) };
+                let links = [
+                    (CLIENT, HELPER, to_helper),
+                    (SERVER, HELPER, to_helper),
+                    (HELPER, SERVER, (dealt + WORD + x) * n),
+                    (HELPER, CLIENT, (to_client + x) * n),
+                ];
                 online(8, &[both_ways(opened * n).as_slice(), &links].concat())
             }
         }

@@ -5,7 +5,7 @@ use treville_prg::{Key, Prg, StreamId};
 use treville_protocol::{Cx, Env, Result};
 use zeroize::Zeroizing;
 
-use crate::{CLIENT, HELPER, SERVER};
+use crate::{CLIENT, Form, HELPER, SERVER};
 
 /// The uses of common randomness. Every stream is addressed by key, operation, inference, purpose, and the step of the
 /// primitive in its operation, so two draws can meet only if one primitive draws one purpose twice under one key.
@@ -54,9 +54,9 @@ pub(crate) fn stream(cx: &Cx<'_>, purpose: Purpose, step: u16) -> StreamId {
 }
 
 /// The generator of the key that this party has in common with `peer`.
-pub(crate) fn generator(env: &Env, peer: Party, owner: &'static str) -> Prg {
+pub(crate) fn generator(env: &Env, form: &Form, peer: Party, owner: &'static str) -> Prg {
     let seed = Zeroizing::new(env.transport.seed_with(peer));
-    let key = Zeroizing::new(blake3::derive_key("treville porthos: pairwise generator", &*seed));
+    let key = Zeroizing::new(blake3::derive_key(&format!("treville {}: pairwise generator", form.name), &*seed));
     let (half, _) = key.split_first_chunk::<16>().expect("invariant: 32 bytes have a first half");
     let prg = Prg::new(Key::new(*half));
     match &env.audit {
@@ -98,6 +98,10 @@ pub(crate) struct Holder {
     pub(crate) common: Prg,
     /// k02 at the client, k12 at the server: what the helper deals without sending.
     pub(crate) dealt: Prg,
+    /// Whether what the helper deals for a comparison is drawn from [`Holder::dealt`], and not received.
+    pub(crate) draws: bool,
+    /// Whether the random x of MSB is received too.
+    pub(crate) receives_all: bool,
 }
 
 impl Holder {
@@ -113,6 +117,8 @@ pub(crate) struct Helper {
     pub(crate) client: Prg,
     /// k12.
     pub(crate) server: Prg,
+    /// Whether it sends both halves of what it deals for a comparison.
+    pub(crate) deals_both: bool,
 }
 
 /// What this party can do.
@@ -125,22 +131,25 @@ pub(crate) enum Role {
 
 impl Role {
     /// The keys of the party whose transport is in `env`; `None` for a party that the protocol does not have.
-    pub(crate) fn new(env: &Env) -> Option<Self> {
+    pub(crate) fn new(env: &Env, form: &Form) -> Option<Self> {
         let me = env.transport.me();
         let holder = |owner, first, peer| {
             Role::Holder(Holder {
                 first,
                 peer,
-                common: generator(env, peer, owner),
-                dealt: generator(env, HELPER, owner),
+                common: generator(env, form, peer, owner),
+                dealt: generator(env, form, HELPER, owner),
+                draws: first && !form.deals_both,
+                receives_all: form.deals_both,
             })
         };
         match me {
             CLIENT => Some(holder("client", true, SERVER)),
             SERVER => Some(holder("server", false, CLIENT)),
             HELPER => Some(Role::Helper(Helper {
-                client: generator(env, CLIENT, "helper"),
-                server: generator(env, SERVER, "helper"),
+                client: generator(env, form, CLIENT, "helper"),
+                server: generator(env, form, SERVER, "helper"),
+                deals_both: form.deals_both,
             })),
             _ => None,
         }

@@ -124,7 +124,20 @@ impl Holder {
 }
 
 impl Helper {
-    /// The server's shares of the bits of the elements `first ..`, with room for a word each behind them; the client's come from the common key.
+    /// The client's shares of the bits of the elements `first ..`: what it would draw.
+    pub(crate) fn client_bits(&self, cx: &Cx<'_>, step: u16, first: usize, n: usize) -> Result<Vec<u8>> {
+        let mut message = vec![0; BITS * n];
+        let tiles = message.par_chunks_mut(TILE_BYTES).enumerate();
+        tiles
+            .try_for_each(|(tile, out)| -> std::result::Result<(), PrgError> {
+                store(&draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE)?, out);
+                Ok(())
+            })
+            .map_err(cx.randomness())?;
+        Ok(message)
+    }
+
+    /// The server's shares of the bits of the elements `first ..`, with room for a word each behind them; the client's are drawn from the common key.
     pub(crate) fn share_bits(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64]) -> Result<Vec<u8>> {
         let mut message = Vec::with_capacity((BITS + 8) * x.len());
         message.resize(BITS * x.len(), 0);
@@ -217,7 +230,8 @@ mod tests {
         use treville_ring::RingBits;
 
         let generator = |k| Prg::new(Key::new([k; 16]));
-        let holder = Holder { first: true, peer: crate::SERVER, common: generator(1), dealt: generator(2) };
+        let (common, dealt) = (generator(1), generator(2));
+        let holder = Holder { first: true, peer: crate::SERVER, common, dealt, draws: true, receives_all: false };
         let mesh = memory::mesh_seeded(3, [0; 32]);
         let cx = Cx::new(&mesh[0] as &dyn Transport, 0, 0, RingBits::FULL, 0);
         let r: Vec<u64> = (0..20_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();

@@ -5,8 +5,9 @@
 //! while another works on the one before, and the depth of the messages is that of a single block.
 //!
 //! # Source
-//! SecureNN (PoPETs 2019), algorithms 4 (ShareConvert), 5 (ComputeMSB) and 6 (DReLU). Deviations: P0's half of all that P2 deals
-//! comes from k02 (Porthos does so except for eta'); the random x of MSB is dealt by k02 and k12 alone; r = 0, for which r - 1 would wrap, is
+//! SecureNN (PoPETs 2019), algorithms 4 (ShareConvert), 5 (ComputeMSB) and 6 (DReLU). In Porthos' form P0's half of all that P2 deals
+//! comes from k02 (in the paper all but eta'), and the random x of MSB from k02 and k12; in SecureNN's form P2 sends them, drawn from
+//! the same streams. Deviations: r = 0, for which r - 1 would wrap, is
 //! not drawn (statistical distance 2^-64); the shares of zero that SecureNN adds to its results are left out. They would hide results from
 //! P2, which knows part of what their shares were made with. But all that a holder makes of a share and sends has a fresh mask that the
 //! receiver does not know: to P2 from k01, to the other holder from the sender's key with P2. Only where a result is opened does the other
@@ -52,7 +53,8 @@ impl Holder {
     ///
     /// # Security
     /// P2 receives m_0 and m_1: uniform and independent, since r_0 and r_1 come from k01. Then the questions of private compare.
-    /// P1 receives shares of the bits of x, of delta and of eta', all uniform because P0's shares come from k02. P0 receives nothing.
+    /// P1 receives shares of the bits of x, of delta and of eta', all uniform because P0's shares come from k02. P0 receives nothing, or what
+    /// k02 would give it.
     async fn share_convert(&self, cx: &Cx<'_>, a: Vec<u64>) -> Result<Vec<u64>> {
         let step = cx.next_step();
         let mut compared = Vec::with_capacity(a.len());
@@ -75,7 +77,7 @@ impl Holder {
         let flips = self.flips(cx, step, 0, a.len())?;
         for block in blocks(a.len()) {
             let (first, n) = (block.start, block.len());
-            let (bits, carry) = if self.first {
+            let (bits, carry) = if self.draws {
                 (None, odd_words(cx, &self.dealt, Purpose::ConvertCarry, step, first, n)?)
             } else {
                 let (bits, carry) = wire::recv_digits_and_words(cx, HELPER, n).await?;
@@ -90,7 +92,7 @@ impl Holder {
         }
         for block in blocks(a.len()) {
             let (first, n) = (block.start, block.len());
-            let answers = if self.first {
+            let answers = if self.draws {
                 odd_words(cx, &self.dealt, Purpose::ConvertCompared, step, first, n)?
             } else {
                 wire::recv_odd_words(cx, HELPER, n).await?
@@ -118,7 +120,11 @@ impl Holder {
         let n_all = a.len();
         let mut r: Vec<u64> = a.into_iter().map(|a| odd::add(a, a)).collect();
         for block in blocks(n_all) {
-            let x = odd_words(cx, &self.dealt, Purpose::MsbMask, step, block.start, block.len())?;
+            let x = if self.receives_all {
+                wire::recv_odd_words(cx, HELPER, block.len()).await?
+            } else {
+                odd_words(cx, &self.dealt, Purpose::MsbMask, step, block.start, block.len())?
+            };
             for (r, x) in r[block.clone()].iter_mut().zip(x) {
                 *r = odd::add(*r, x);
             }
@@ -131,7 +137,7 @@ impl Holder {
             for (r, theirs) in r[block.clone()].iter_mut().zip(wire::recv_odd_words(cx, self.peer, n).await?) {
                 *r = odd::add(*r, theirs);
             }
-            let (bits, x) = if self.first {
+            let (bits, x) = if self.draws {
                 (None, words(cx, &self.dealt, Purpose::MsbLowest, step, first, n)?)
             } else {
                 let (bits, x) = wire::recv_digits_and_words(cx, HELPER, n).await?;
@@ -145,10 +151,12 @@ impl Holder {
         for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
             let (answers, c) = if self.first {
-                (
-                    words(cx, &self.dealt, Purpose::MsbCompared, step, first, n)?,
-                    self.masks_product(cx, product, first, n).await?,
-                )
+                let answers = if self.draws {
+                    words(cx, &self.dealt, Purpose::MsbCompared, step, first, n)?
+                } else {
+                    wire::recv_words(cx, HELPER, n).await?
+                };
+                (answers, self.masks_product(cx, product, first, n).await?)
             } else {
                 let mut answers = wire::recv_words(cx, HELPER, 2 * n).await?;
                 let c = answers.split_off(n);
@@ -196,48 +204,70 @@ impl Helper {
             let (x, carries): (Vec<u64>, Vec<u64>) =
                 m_0.iter().zip(&m_1).map(|(&m_0, &m_1)| carrying_add(m_0, m_1)).unzip();
             let theirs = odd_words(cx, &self.client, Purpose::ConvertCarry, step, first, n)?;
-            let mut message = self.share_bits(cx, step, first, &x)?;
-            message
-                .extend(carries.iter().zip(theirs).flat_map(|(carry, theirs)| odd::sub(*carry, theirs).to_le_bytes()));
-            cx.send(SERVER, message.into()).await?;
+            let rest: Vec<u64> = carries.iter().zip(&theirs).map(|(carry, theirs)| odd::sub(*carry, *theirs)).collect();
+            self.deal_bits(cx, step, first, &x, [theirs, rest]).await?;
         }
         for block in blocks(n) {
             let answers = self.answers(cx, block.len()).await?;
             let theirs = odd_words(cx, &self.client, Purpose::ConvertCompared, step, block.start, block.len())?;
-            cx.send(
-                SERVER,
-                words_into_bytes(
-                    answers.iter().zip(theirs).map(|(answer, theirs)| odd::sub(*answer, theirs)).collect(),
-                ),
-            )
-            .await?;
+            let rest = answers.iter().zip(&theirs).map(|(answer, theirs)| odd::sub(*answer, *theirs)).collect();
+            self.deal_to_client(cx, theirs).await?;
+            cx.send(SERVER, words_into_bytes(rest)).await?;
         }
         Ok(())
     }
 
     async fn msb(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
         let (step, product) = (cx.next_step(), cx.next_step());
+        let mut masks = Vec::new();
         for block in blocks(n) {
             let (first, n) = (block.start, block.len());
-            let mut x = odd_words(cx, &self.client, Purpose::MsbMask, step, first, n)?;
-            for (x, theirs) in x.iter_mut().zip(odd_words(cx, &self.server, Purpose::MsbMask, step, first, n)?) {
-                *x = odd::add(*x, theirs);
+            let x_0 = odd_words(cx, &self.client, Purpose::MsbMask, step, first, n)?;
+            let x_1 = odd_words(cx, &self.server, Purpose::MsbMask, step, first, n)?;
+            let x: Vec<u64> = x_0.iter().zip(&x_1).map(|(x_0, x_1)| odd::add(*x_0, *x_1)).collect();
+            if self.deals_both {
+                cx.send(CLIENT, words_into_bytes(x_0)).await?;
+                cx.send(SERVER, words_into_bytes(x_1)).await?;
             }
+            masks.push(x);
+        }
+        for (block, x) in blocks(n).zip(masks) {
+            let (first, n) = (block.start, block.len());
             let theirs = words(cx, &self.client, Purpose::MsbLowest, step, first, n)?;
-            let mut message = self.share_bits(cx, step, first, &x)?;
-            message.extend(x.iter().zip(theirs).flat_map(|(x, theirs)| (x & 1).wrapping_sub(theirs).to_le_bytes()));
-            cx.send(SERVER, message.into()).await?;
+            let rest = x.iter().zip(&theirs).map(|(x, theirs)| (x & 1).wrapping_sub(*theirs)).collect();
+            self.deal_bits(cx, step, first, &x, [theirs, rest]).await?;
         }
         for block in blocks(n) {
             let (first, n) = (block.start, block.len());
             let answers = self.answers(cx, n).await?;
             let theirs = words(cx, &self.client, Purpose::MsbCompared, step, first, n)?;
             let mut message: Vec<u64> =
-                answers.iter().zip(theirs).map(|(answer, theirs)| answer.wrapping_sub(theirs)).collect();
+                answers.iter().zip(&theirs).map(|(answer, theirs)| answer.wrapping_sub(*theirs)).collect();
+            self.deal_to_client(cx, theirs).await?;
             message.extend(self.masks_product(cx, product, first, n)?);
             cx.send(SERVER, words_into_bytes(message)).await?;
         }
         Ok(())
+    }
+
+    /// Deals shares of the bits of `x`, elements `first ..`, and the two halves of a word for each.
+    async fn deal_bits(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64], words: [Vec<u64>; 2]) -> Result<()> {
+        let [halves, rest] = words;
+        let with_words = |mut bits: Vec<u8>, words: Vec<u64>| {
+            bits.extend(words.into_iter().flat_map(u64::to_le_bytes));
+            bits.into()
+        };
+        if self.deals_both {
+            let bits = self.client_bits(cx, step, first, x.len())?;
+            cx.send(CLIENT, with_words(bits, halves)).await?;
+        }
+        let bits = self.share_bits(cx, step, first, x)?;
+        cx.send(SERVER, with_words(bits, rest)).await
+    }
+
+    /// Sends the client its halves where it does not draw them.
+    async fn deal_to_client(&self, cx: &Cx<'_>, halves: Vec<u64>) -> Result<()> {
+        if self.deals_both { cx.send(CLIENT, words_into_bytes(halves)).await } else { Ok(()) }
     }
 
     /// Receives the two halves of `n` questions and answers them.
