@@ -31,27 +31,39 @@ use treville_prg::{Prg, PrgError};
 use treville_protocol::{Cx, Result};
 
 use crate::digits::{
-    BITS, Planes, Row, TILE, Tile, ZERO, load, mul_add, neg, reduce, rotate, second_share, select, store,
+    BITS, Planes, Row, TILE, Tile, ZERO, mul_add, neg, reduce, rotate, second_share, select, store, with_tile,
 };
 use crate::streams::{Helper, Holder, Purpose, stream};
 
 /// Bytes of a full tile on the wire.
 const TILE_BYTES: usize = TILE * BITS;
 
-/// The digits of the tile that starts at element `first`, as `fill` draws them.
-fn draw(cx: &Cx<'_>, prg: &Prg, purpose: Purpose, step: u16, first: usize) -> std::result::Result<Tile, PrgError> {
-    let (mut tile, id, chunk) = (ZERO, stream(cx, purpose, step), (first / TILE) as u64);
+/// Fills a tile with the digits of the one that starts at element `first`.
+fn draw(
+    cx: &Cx<'_>,
+    prg: &Prg,
+    purpose: Purpose,
+    step: u16,
+    first: usize,
+    tile: &mut Tile,
+) -> std::result::Result<(), PrgError> {
+    let (id, chunk) = (stream(cx, purpose, step), (first / TILE) as u64);
     match purpose {
-        Purpose::CompareScale => prg.fill_nonzero_digits(id, chunk, tile.as_flattened_mut())?,
-        _ => prg.fill_digits(id, chunk, tile.as_flattened_mut())?,
+        Purpose::CompareScale => prg.fill_nonzero_digits(id, chunk, tile.as_flattened_mut()),
+        _ => prg.fill_digits(id, chunk, tile.as_flattened_mut()),
     }
-    Ok(tile)
 }
 
-/// This holder's shares of c for the shares `x` of bits. `r` is t = r + 1 where `flip` is set, and `overflow` marks the elements where that
-/// has overflowed. `one` is 1 at the holder that adds public terms.
-fn differences(x: &Tile, r: &Planes, flip: &Row, overflow: &Row, one: u8) -> Tile {
-    let mut c = ZERO;
+/// What the holders ask of a tile: `r` is t = r + 1 where `flip` is set, and `overflow` marks the elements where that has overflowed.
+struct Question {
+    r: Planes,
+    flip: Row,
+    overflow: Row,
+}
+
+/// This holder's shares of c for the shares `x` of bits. `one` is 1 at the holder that adds public terms.
+fn differences(x: &Tile, question: &Question, one: u8, c: &mut Tile) {
+    let Question { r, flip, overflow } = question;
     let mut above: Row = [0; TILE];
     for i in (0..BITS).rev() {
         let (bits, x) = (r.bit(i), &x[i]);
@@ -64,7 +76,6 @@ fn differences(x: &Tile, r: &Planes, flip: &Row, overflow: &Row, one: u8) -> Til
             above[e] = reduce(above[e] + different);
         }
     }
-    c
 }
 
 impl Holder {
@@ -95,21 +106,31 @@ impl Holder {
         tiles
             .try_for_each(|(tile, ((out, r), flips))| -> std::result::Result<(), PrgError> {
                 let at = first + tile * TILE;
-                let x = match bits {
-                    Some(wire) => load(&wire[tile * TILE_BYTES..][..out.len()]),
-                    None => draw(cx, &self.dealt, Purpose::CompareBits, step, at)?,
-                };
+                let (mut x, mut d, mut zero) = (ZERO, ZERO, ZERO);
                 let (mut flip, mut overflow, mut turns) = ([0; TILE], [0; TILE], [0; TILE]);
                 for (e, (&r, &f)) in r.iter().zip(flips).enumerate() {
                     flip[e] = f.wrapping_neg();
                     overflow[e] = flip[e] & u8::from(r == u64::MAX).wrapping_neg();
                 }
                 let asked = Planes::new(r.iter().zip(flips).map(|(r, &f)| r.wrapping_add(u64::from(f))));
-                let mut d = differences(&x, &asked, &flip, &overflow, u8::from(self.first));
+                let question = Question { r: asked, flip, overflow };
+                let one = u8::from(self.first);
+                match bits {
+                    Some(wire) => {
+                        let wire = &wire[tile * TILE_BYTES..][..out.len()];
+                        with_tile(wire, |x| differences(x, &question, one, &mut d));
+                    }
+                    None => {
+                        draw(cx, &self.dealt, Purpose::CompareBits, step, at, &mut x)?;
+                        differences(&x, &question, one, &mut d);
+                    }
+                }
                 self.common.fill_bytes(stream(cx, Purpose::CompareTurn, step), at as u64, &mut turns[..r.len()])?;
-                rotate(&mut d, &turns);
-                let scale = draw(cx, &self.common, Purpose::CompareScale, step, at)?;
-                let zero = draw(cx, &self.common, Purpose::CompareZero, step, at)?;
+                // What is no longer needed makes room.
+                rotate(&mut d, &turns, &mut x);
+                let scale = &mut x;
+                draw(cx, &self.common, Purpose::CompareScale, step, at, scale)?;
+                draw(cx, &self.common, Purpose::CompareZero, step, at, &mut zero)?;
                 for (d, (s, z)) in
                     d.as_flattened_mut().iter_mut().zip(scale.as_flattened().iter().zip(zero.as_flattened()))
                 {
@@ -126,11 +147,14 @@ impl Holder {
 impl Helper {
     /// The client's shares of the bits of the elements `first ..`: what it would draw.
     pub(crate) fn client_bits(&self, cx: &Cx<'_>, step: u16, first: usize, n: usize) -> Result<Vec<u8>> {
-        let mut message = vec![0; BITS * n];
+        let mut message = Vec::with_capacity((BITS + 8) * n);
+        message.resize(BITS * n, 0);
         let tiles = message.par_chunks_mut(TILE_BYTES).enumerate();
         tiles
             .try_for_each(|(tile, out)| -> std::result::Result<(), PrgError> {
-                store(&draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE)?, out);
+                let mut share = ZERO;
+                draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE, &mut share)?;
+                store(&share, out);
                 Ok(())
             })
             .map_err(cx.randomness())?;
@@ -144,8 +168,10 @@ impl Helper {
         let tiles = message.par_chunks_mut(TILE_BYTES).zip(x.par_chunks(TILE)).enumerate();
         tiles
             .try_for_each(|(tile, (out, x))| -> std::result::Result<(), PrgError> {
-                let theirs = draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE)?;
-                store(&second_share(&Planes::new(x.iter().copied()), &theirs), out);
+                let mut share = ZERO;
+                draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE, &mut share)?;
+                second_share(&Planes::new(x.iter().copied()), &mut share);
+                store(&share, out);
                 Ok(())
             })
             .map_err(cx.randomness())?;
@@ -159,11 +185,15 @@ pub(crate) fn some_zero(left: &[u8], right: &[u8]) -> Vec<u64> {
     tiles
         .flat_map_iter(|(left, right)| {
             let mut found: Row = [0; TILE];
-            for (left, right) in load(left).iter().zip(&load(right)) {
-                for e in 0..TILE {
-                    found[e] |= u8::from(reduce(left[e] + right[e]) == 0);
-                }
-            }
+            with_tile(left, |left| {
+                with_tile(right, |right| {
+                    for (left, right) in left.iter().zip(right) {
+                        for e in 0..TILE {
+                            found[e] |= u8::from(reduce(left[e] + right[e]) == 0);
+                        }
+                    }
+                });
+            });
             found.into_iter().map(u64::from).take(left.len() / BITS)
         })
         .collect()
@@ -177,13 +207,16 @@ mod tests {
     fn answer(x: &[u64], r: &[u64], flip: bool) -> Vec<bool> {
         let mut first = ZERO;
         first.as_flattened_mut().iter_mut().enumerate().for_each(|(i, d)| *d = (i * 31 % 67) as u8);
-        let second = second_share(&Planes::new(x.iter().copied()), &first);
+        let mut second = first;
+        second_share(&Planes::new(x.iter().copied()), &mut second);
         let flips: Row = [if flip { 0xff } else { 0 }; TILE];
         let mut overflow = [0; TILE];
         r.iter().enumerate().for_each(|(e, r)| overflow[e] = if flip && *r == u64::MAX { 0xff } else { 0 });
         let planes = Planes::new(r.iter().map(|r| r.wrapping_add(u64::from(flip))));
-        let (c_0, c_1) =
-            (differences(&first, &planes, &flips, &overflow, 1), differences(&second, &planes, &flips, &overflow, 0));
+        let question = Question { r: planes, flip: flips, overflow };
+        let (mut c_0, mut c_1) = (ZERO, ZERO);
+        differences(&first, &question, 1, &mut c_0);
+        differences(&second, &question, 0, &mut c_1);
         (0..x.len())
             .map(|e| {
                 let zeros = (0..BITS).filter(|&i| (c_0[i][e] + c_1[i][e]) % 67 == 0).count();
@@ -239,23 +272,19 @@ mod tests {
         let message = holder.ask(&cx, 0, 0, &r, &flips, None).unwrap();
         let mut counts = [0u32; 67];
         for (tile, (r, flips)) in r.chunks(TILE).zip(flips.chunks(TILE)).enumerate() {
-            let x = draw(&cx, &holder.dealt, Purpose::CompareBits, 0, tile * TILE).unwrap();
+            let (mut x, mut c) = (ZERO, ZERO);
+            draw(&cx, &holder.dealt, Purpose::CompareBits, 0, tile * TILE, &mut x).unwrap();
             let mut flip = [0; TILE];
             flips.iter().enumerate().for_each(|(e, f)| flip[e] = f.wrapping_neg());
-            let mut c = differences(
-                &x,
-                &Planes::new(r.iter().zip(flips).map(|(r, f)| r + u64::from(*f))),
-                &flip,
-                &[0; TILE],
-                1,
-            );
+            let asked = Planes::new(r.iter().zip(flips).map(|(r, f)| r + u64::from(*f)));
+            differences(&x, &Question { r: asked, flip, overflow: [0; TILE] }, 1, &mut c);
             let mut turns = [0; TILE];
             holder
                 .common
                 .fill_bytes(stream(&cx, Purpose::CompareTurn, 0), (tile * TILE) as u64, &mut turns[..r.len()])
                 .unwrap();
-            rotate(&mut c, &turns);
-            let sent = load(&message[tile * TILE_BYTES..][..r.len() * BITS]);
+            rotate(&mut c, &turns, &mut x);
+            let sent = with_tile(&message[tile * TILE_BYTES..][..r.len() * BITS], |tile| *tile);
             for (c, sent) in c.iter().zip(&sent) {
                 (0..r.len()).filter(|&e| c[e] % 67 == 0).for_each(|e| counts[usize::from(sent[e])] += 1);
             }

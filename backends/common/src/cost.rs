@@ -42,11 +42,6 @@ impl Costs for FamilyCosts {
         unrolled.map_or_else(|| x.iter().product(), |unrolled| unrolled.x.iter().product())
     }
 
-    /// The opened difference and the own share.
-    fn prepared_elements(&self, n: usize) -> usize {
-        2 * n
-    }
-
     fn primitive(&self, call: &Call<'_>) -> Cost {
         match *call {
             Call::Input { owner, n } => {

@@ -69,24 +69,21 @@ impl Planes {
     }
 }
 
-/// The second share of the bits of `values`, for the first share `first`.
-pub(crate) fn second_share(values: &Planes, first: &Tile) -> Tile {
-    let mut out = ZERO;
-    for (i, (row, first)) in out.iter_mut().zip(first).enumerate() {
+/// Makes of the first share of the bits of `values` the second one.
+pub(crate) fn second_share(values: &Planes, share: &mut Tile) {
+    for (i, row) in share.iter_mut().enumerate() {
         let bits = values.bit(i);
         for e in 0..TILE {
-            row[e] = reduce(bits[e] + neg(first[e]));
+            row[e] = reduce(bits[e] + neg(row[e]));
         }
     }
-    out
 }
 
-/// Turns the digits of each element by its own distance: digit i goes to place i + turn mod 64.
-pub(crate) fn rotate(tile: &mut Tile, turns: &Row) {
-    let mut turned = ZERO;
+/// Turns the digits of each element by its own distance: digit i goes to place i + turn mod 64. `room` is overwritten.
+pub(crate) fn rotate(tile: &mut Tile, turns: &Row, room: &mut Tile) {
     for stage in (0..BITS.ilog2()).step_by(2) {
-        rotate_by_bit(tile, turns, stage, &mut turned);
-        rotate_by_bit(&turned, turns, stage + 1, tile);
+        rotate_by_bit(tile, turns, stage, room);
+        rotate_by_bit(room, turns, stage + 1, tile);
     }
 }
 
@@ -106,19 +103,26 @@ fn rotate_by_bit(tile: &Tile, turns: &Row, stage: u32, turned: &mut Tile) {
 /// Writes the first columns of a tile to the wire: row after row, as wide as `wire` has room for.
 pub(crate) fn store(tile: &Tile, wire: &mut [u8]) {
     let width = wire.len() / BITS;
+    if width == TILE {
+        return wire.copy_from_slice(tile.as_flattened());
+    }
     for (to, row) in wire.chunks_exact_mut(width).zip(tile) {
         to.copy_from_slice(&row[..width]);
     }
 }
 
-/// Reads what [`store`] has written; the missing columns are zero.
-pub(crate) fn load(wire: &[u8]) -> Tile {
-    let width = wire.len() / BITS;
-    let mut tile = ZERO;
-    for (from, row) in wire.chunks_exact(width).zip(&mut tile) {
-        row[..width].copy_from_slice(from);
+/// Hands on what [`store`] has written; the missing columns are zero. A full tile is not copied.
+pub(crate) fn with_tile<R>(wire: &[u8], then: impl FnOnce(&Tile) -> R) -> R {
+    if let Ok(tile) = <&Tile>::try_from(wire.as_chunks::<TILE>().0)
+        && wire.len() == TILE * BITS
+    {
+        return then(tile);
     }
-    tile
+    let mut tile = ZERO;
+    for (from, row) in wire.chunks_exact(wire.len() / BITS).zip(&mut tile) {
+        row[..from.len()].copy_from_slice(from);
+    }
+    then(&tile)
 }
 
 /// Whether all bytes are digits.
@@ -152,7 +156,7 @@ mod tests {
             *row = std::array::from_fn(|e| ((i + e) % 67) as u8);
         }
         let before = tile;
-        rotate(&mut tile, &turns);
+        rotate(&mut tile, &turns, &mut ZERO.clone());
         for i in 0..BITS {
             for e in 0..TILE {
                 assert_eq!(tile[(i + usize::from(turns[e])) % 64][e], before[i][e]);
@@ -167,11 +171,12 @@ mod tests {
         for (i, row) in first.iter_mut().enumerate() {
             *row = std::array::from_fn(|e| ((i * 13 + e * 5) % 67) as u8);
         }
-        let second = second_share(&Planes::new(values.into_iter()), &first);
+        let mut second = first;
+        second_share(&Planes::new(values.into_iter()), &mut second);
         let mut wire = vec![0; BITS * values.len()];
         store(&second, &mut wire);
         assert!(are_digits(&wire));
-        let loaded = load(&wire);
+        let loaded = with_tile(&wire, |tile| *tile);
         for (e, value) in values.iter().enumerate() {
             for i in 0..BITS {
                 assert_eq!(u64::from((first[i][e] + loaded[i][e]) % 67), value >> i & 1);

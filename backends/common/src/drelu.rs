@@ -22,10 +22,11 @@ use crate::compare::some_zero;
 use crate::streams::{Helper, Holder, Purpose, odd_words, words};
 use crate::{CLIENT, HELPER, SERVER, odd, wire};
 
-/// Elements that are handled at a time: a multiple of the tile.
-pub(crate) const BLOCK: usize = 1 << 16;
+/// Elements that are handled at a time: a multiple of the tile. Their digits are 1 MiB, so that what one step writes is still in the cache
+/// when the next one, or TLS, reads it.
+pub(crate) const BLOCK: usize = 1 << 14;
 
-fn blocks(n: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn blocks(n: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n).step_by(BLOCK).map(move |first| first..n.min(first + BLOCK))
 }
 
@@ -167,14 +168,14 @@ impl Holder {
                 .zip(&flips[block.clone()])
                 .map(|(x, flip)| self.xor_public(*x, u64::from(*flip)))
                 .collect();
-            let opening = self.mask_factors(cx, product, first, &greater, &lowest[block.clone()])?;
-            cx.send(self.peer, words_to_bytes(&opening.masked)).await?;
-            openings.push((opening, c, greater));
+            let masked = self.mask_factors(cx, product, first, &greater, &lowest[block.clone()])?;
+            cx.send(self.peer, words_to_bytes(&masked)).await?;
+            openings.push((masked, c, greater));
         }
         let mut bits = Vec::with_capacity(n_all);
-        for (block, (opening, c, greater)) in blocks(n_all).zip(openings) {
-            let both = self.finish_product(cx, opening, &c).await?;
+        for (block, (masked, c, greater)) in blocks(n_all).zip(openings) {
             let lowest = &lowest[block];
+            let both = self.finish_product(cx, masked, &greater, lowest, &c).await?;
             bits.extend(
                 (0..both.len()).map(|i| greater[i].wrapping_add(lowest[i]).wrapping_sub(both[i].wrapping_mul(2))),
             );
@@ -241,8 +242,8 @@ impl Helper {
             let (first, n) = (block.start, block.len());
             let answers = self.answers(cx, n).await?;
             let theirs = words(cx, &self.client, Purpose::MsbCompared, step, first, n)?;
-            let mut message: Vec<u64> =
-                answers.iter().zip(&theirs).map(|(answer, theirs)| answer.wrapping_sub(*theirs)).collect();
+            let mut message: Vec<u64> = Vec::with_capacity(2 * n);
+            message.extend(answers.iter().zip(&theirs).map(|(answer, theirs)| answer.wrapping_sub(*theirs)));
             self.deal_to_client(cx, theirs).await?;
             message.extend(self.masks_product(cx, product, first, n)?);
             cx.send(SERVER, words_into_bytes(message)).await?;
@@ -254,7 +255,7 @@ impl Helper {
     async fn deal_bits(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64], words: [Vec<u64>; 2]) -> Result<()> {
         let [halves, rest] = words;
         let with_words = |mut bits: Vec<u8>, words: Vec<u64>| {
-            bits.extend(words.into_iter().flat_map(u64::to_le_bytes));
+            bits.extend_from_slice(&words_into_bytes(words));
             bits.into()
         };
         if self.deals_both {

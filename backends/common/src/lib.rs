@@ -236,37 +236,30 @@ impl<V: Variant> Protocol for HelperAided<V> {
         check_ring::<V>(cx)?;
         let y = kind.output_shape(cx.op, x.shape(), &w.shape)?;
         let unrolled = if V::FORM.unrolls { Unrolled::new(kind, x.shape(), &w.shape, &y) } else { None };
-        match (&self.role, &w.prepared) {
-            (Role::Holder(holder), Prepared::Held { opened, own }) => Ok(Share::held(match unrolled {
-                None => holder.bilinear(cx, kind, x.tensor(), opened.tensor(), own.tensor(), &y).await?,
-                Some(u) => {
-                    let (x, opened, own) = (u.first(x.tensor()), u.second(opened.tensor()), u.second(own.tensor()));
-                    u.result(&holder.bilinear(cx, &Bilinear::MatMul, &x, &opened, &own, &u.y).await?)
-                }
-            })),
-            (Role::Helper(helper), Prepared::Mask(mask)) => {
-                match unrolled {
-                    None => helper.bilinear(cx, kind, x.shape(), mask.tensor(), &y).await?,
-                    Some(u) => helper.bilinear(cx, &Bilinear::MatMul, &u.x, &u.second(mask.tensor()), &u.y).await?,
-                }
+        let form = |w: &RingTensor| unrolled.as_ref().map(|unrolled| unrolled.second(w));
+        match (&self.role, &unrolled) {
+            (Role::Holder(holder), None) => {
+                Ok(Share::held(holder.bilinear(cx, kind, x.tensor(), &w.prepared, &form, &y).await?))
+            }
+            (Role::Holder(holder), Some(u)) => {
+                let x = u.first(x.tensor());
+                let y = holder.bilinear(cx, &Bilinear::MatMul, &x, &w.prepared, &form, &u.y).await?;
+                Ok(Share::held(u.result(&y)))
+            }
+            (Role::Helper(helper), None) => {
+                helper.bilinear(cx, kind, x.shape(), &w.prepared, &form, &y).await?;
                 Ok(Share::absent(&y))
             }
-            _ => unreachable!("invariant: a party makes the weights of its own role"),
+            (Role::Helper(helper), Some(u)) => {
+                helper.bilinear(cx, &Bilinear::MatMul, &u.x, &w.prepared, &form, &u.y).await?;
+                Ok(Share::absent(&y))
+            }
         }
     }
 
     async fn mul(&self, cx: &Cx<'_>, x: &Share, y: &Share) -> Result<Share> {
-        check_ring::<V>(cx)?;
-        check_shape(cx, "second factor", x.shape(), y.shape())?;
-        match &self.role {
-            Role::Holder(holder) => {
-                Ok(Share::held(tensor::from_vec(x.shape(), holder.mul(cx, x.words(), y.words()).await?)))
-            }
-            Role::Helper(helper) => {
-                helper.mul(cx, x.len()).await?;
-                Ok(Share::absent(x.shape()))
-            }
-        }
+        let mut products = self.products(cx, &[[x, y]]).await?;
+        Ok(products.pop().expect("invariant: one for each pair"))
     }
 
     /// # Security
@@ -314,20 +307,27 @@ impl<V: Variant> Protocol for HelperAided<V> {
     }
 
     async fn mux(&self, cx: &Cx<'_>, bits: &Share, xs: &[&Share]) -> Result<Vec<Share>> {
+        let pairs: Vec<[&Share; 2]> = xs.iter().map(|x| [bits, *x]).collect();
+        self.products(cx, &pairs).await
+    }
+}
+
+impl<V: Variant> HelperAided<V> {
+    /// Elementwise products of pairs of one shape, in one round.
+    async fn products(&self, cx: &Cx<'_>, pairs: &[[&Share; 2]]) -> Result<Vec<Share>> {
         check_ring::<V>(cx)?;
-        let n = bits.len();
-        xs.iter().try_for_each(|x| check_shape(cx, "selected operand", bits.shape(), x.shape()))?;
+        let Some([first, _]) = pairs.first() else { return Ok(Vec::new()) };
+        let (n, shape) = (first.len(), first.shape());
+        pairs.iter().flatten().try_for_each(|x| check_shape(cx, "factor", shape, x.shape()))?;
         match &self.role {
             Role::Holder(holder) => {
-                let (repeated, operands): (Vec<_>, Vec<_>) = xs.iter().map(|x| (bits.words(), x.words())).unzip();
-                let products = holder.mul(cx, &repeated.concat(), &operands.concat()).await?;
-                Ok((0..xs.len())
-                    .map(|k| Share::held(tensor::from_vec(bits.shape(), products[k * n..][..n].to_vec())))
-                    .collect())
+                let words: Vec<[&[u64]; 2]> = pairs.iter().map(|[x, y]| [x.words(), y.words()]).collect();
+                let products = holder.mul(cx, n, &words).await?;
+                Ok(products.into_iter().map(|product| Share::held(tensor::from_vec(shape, product))).collect())
             }
             Role::Helper(helper) => {
-                helper.mul(cx, n * xs.len()).await?;
-                Ok(xs.iter().map(|x| Share::absent(x.shape())).collect())
+                helper.mul(cx, n, pairs.len()).await?;
+                Ok(pairs.iter().map(|_| Share::absent(shape)).collect())
             }
         }
     }

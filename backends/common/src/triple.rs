@@ -19,25 +19,56 @@
 //! # Source
 //! CrypTFlow (Kumar et al., S&P 2020), section 5, and SecureNN (Wagh et al., PoPETs 2019), algorithm 1, whose masks also come from P2.
 
-use treville_net::words_into_bytes;
-use treville_prg::Prg;
+use bytes::Bytes;
+use treville_net::{words_into_bytes, words_to_bytes};
+use treville_prg::{Prg, SESSION_INFERENCE, StreamId};
 use treville_protocol::{Bilinear, Cx, Result};
-use treville_ring::{RingTensor, add, add_assign, sub, sub_assign, tensor};
+use treville_ring::{RingTensor, add_assign, sub, sub_assign, tensor};
 
-use crate::streams::{Helper, Holder, Purpose, words};
+use crate::drelu::blocks;
+use crate::streams::{Helper, Holder, Purpose, stream, words};
 use crate::{HELPER, SERVER, Share, wire};
 
 /// A second operand of bilinear maps, after its mask was opened.
-pub(crate) enum Prepared {
-    /// At client and server.
-    Held {
-        /// F = W - B.
-        opened: Share,
-        /// F + B_0 at the client, B_1 at the server.
-        own: Share,
-    },
-    /// B, at the helper.
-    Mask(Share),
+pub(crate) struct Prepared {
+    /// F = W - B, at client and server.
+    opened: Option<Share>,
+    /// Where the mask B comes from.
+    mask: Mask,
+}
+
+/// The mask of a second operand.
+enum Mask {
+    /// This party's part of it, or at the helper all of it.
+    Kept(Share),
+    /// That of a weight: it is drawn again for each product, so that a party keeps no more than F.
+    Drawn(StreamId, Vec<usize>),
+}
+
+impl Mask {
+    /// The mask that this address gives, kept unless it is fixed for the session.
+    fn new(
+        cx: &Cx<'_>,
+        step: u16,
+        shape: &[usize],
+        draw: &dyn Fn(&Mask) -> Result<RingTensor>,
+    ) -> Result<(Self, RingTensor)> {
+        let drawn = Mask::Drawn(stream(cx, Purpose::TripleRight, step), shape.to_vec());
+        let b = draw(&drawn)?;
+        Ok((if cx.inference == SESSION_INFERENCE { drawn } else { Mask::Kept(Share::held(b.clone())) }, b))
+    }
+
+    /// The part that `prg` gives.
+    fn part(&self, cx: &Cx<'_>, prg: &Prg) -> Result<RingTensor> {
+        match self {
+            Mask::Kept(share) => Ok(share.tensor().clone()),
+            Mask::Drawn(id, shape) => {
+                let mut words = vec![0; shape.iter().product()];
+                prg.fill_u64(*id, 0, &mut words).map_err(cx.randomness())?;
+                Ok(tensor::from_vec(shape, words))
+            }
+        }
+    }
 }
 
 /// A mask in the form of a tensor.
@@ -46,13 +77,16 @@ fn mask(cx: &Cx<'_>, prg: &Prg, purpose: Purpose, step: u16, shape: &[usize]) ->
     Ok(tensor::from_vec(shape, words(cx, prg, purpose, step, 0, shape.iter().product())?))
 }
 
+/// The elements of a tensor as a message.
+fn message(x: &RingTensor) -> Bytes {
+    words_to_bytes(x.as_slice().expect("invariant: sums and products are in standard layout"))
+}
+
 impl Holder {
     /// Opens `share` less the mask: this party's part of it has been subtracted already.
     async fn open(&self, cx: &Cx<'_>, masked: RingTensor) -> Result<RingTensor> {
-        let theirs = tensor::from_vec(
-            masked.shape(),
-            wire::exchange_words(cx, self.peer, masked.iter().copied().collect()).await?,
-        );
+        cx.send(self.peer, message(&masked)).await?;
+        let theirs = tensor::from_vec(masked.shape(), wire::recv_words(cx, self.peer, masked.len()).await?);
         let mut opened = masked;
         add_assign(&mut opened, &theirs);
         Ok(opened)
@@ -60,51 +94,77 @@ impl Holder {
 
     pub(crate) async fn prepare(&self, cx: &Cx<'_>, w: &RingTensor) -> Result<Prepared> {
         let step = cx.next_step();
-        let b = mask(cx, &self.dealt, Purpose::TripleRight, step, w.shape())?;
-        let opened = self.open(cx, sub(w, &b)).await?;
-        let own = if self.first { add(&opened, &b) } else { b };
-        Ok(Prepared::Held { opened: Share::held(opened), own: Share::held(own) })
+        let (mask, b) = Mask::new(cx, step, w.shape(), &|mask| mask.part(cx, &self.dealt))?;
+        let mut masked = w.clone();
+        sub_assign(&mut masked, &b);
+        drop(b);
+        let opened = Some(Share::held(self.open(cx, masked).await?));
+        Ok(Prepared { opened, mask })
     }
 
+    /// The product of x and a second operand; `form` brings what was masked into the shape that `kind` takes.
     pub(crate) async fn bilinear(
         &self,
         cx: &Cx<'_>,
         kind: &Bilinear,
         x: &RingTensor,
-        opened: &RingTensor,
-        own: &RingTensor,
+        w: &Prepared,
+        form: &(dyn Fn(&RingTensor) -> Option<RingTensor> + Sync),
         y: &[usize],
     ) -> Result<RingTensor> {
         let step = cx.next_step();
+        let opened = w.opened.as_ref().expect("invariant: client and server have opened it").tensor();
         let a = mask(cx, &self.dealt, Purpose::TripleLeft, step, x.shape())?;
         let masked = sub(x, &a);
-        cx.send(self.peer, words_into_bytes(masked.iter().copied().collect())).await?;
+        cx.send(self.peer, message(&masked)).await?;
         // While the peer's message is on its way.
-        let mut product = kind.apply(&a, opened);
+        let mut product = kind.apply(&a, form(opened).as_ref().unwrap_or(opened));
+        drop(a);
+        // F + B_0 at the client, B_1 at the server.
+        let mut own = w.mask.part(cx, &self.dealt)?;
+        if self.first {
+            add_assign(&mut own, opened);
+        }
+        let own = form(&own).unwrap_or(own);
         let mut e = masked;
         add_assign(&mut e, &tensor::from_vec(x.shape(), wire::recv_words(cx, self.peer, x.len()).await?));
-        add_assign(&mut product, &kind.apply(&e, own));
+        add_assign(&mut product, &kind.apply(&e, &own));
         let c = tensor::from_vec(y, self.masks_product(cx, step, 0, product.len()).await?);
         add_assign(&mut product, &c);
         Ok(product)
     }
 
-    /// The elementwise product of shares.
-    pub(crate) async fn mul(&self, cx: &Cx<'_>, x: &[u64], y: &[u64]) -> Result<Vec<u64>> {
+    /// The elementwise products of pairs of shares of `n` elements, all in one round.
+    pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize, pairs: &[[&[u64]; 2]]) -> Result<Vec<Vec<u64>>> {
         let step = cx.next_step();
-        let opening = self.mask_factors(cx, step, 0, x, y)?;
-        cx.send(self.peer, words_into_bytes(opening.masked.clone())).await?;
-        let c = self.masks_product(cx, step, 0, x.len()).await?;
-        self.finish_product(cx, opening, &c).await
+        let mut openings = Vec::new();
+        for (k, [x, y]) in pairs.iter().enumerate() {
+            for block in blocks(n) {
+                let masked = self.mask_factors(cx, step, k * n + block.start, &x[block.clone()], &y[block])?;
+                cx.send(self.peer, words_to_bytes(&masked)).await?;
+                openings.push(masked);
+            }
+        }
+        let mut openings = openings.into_iter();
+        let mut products = Vec::with_capacity(pairs.len());
+        for (k, [x, y]) in pairs.iter().enumerate() {
+            let mut product = Vec::with_capacity(n);
+            for (block, masked) in blocks(n).zip(&mut openings) {
+                let c = self.masks_product(cx, step, k * n + block.start, block.len()).await?;
+                product.extend(self.finish_product(cx, masked, &x[block.clone()], &y[block], &c).await?);
+            }
+            products.push(product);
+        }
+        Ok(products)
     }
 
-    /// The message that opens two factors, elements `first ..` of the primitive `step`.
-    pub(crate) fn mask_factors(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64], y: &[u64]) -> Result<Opening> {
+    /// The message that opens two factors, elements `first ..` of the primitive `step`: this party's part of them less their masks.
+    pub(crate) fn mask_factors(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64], y: &[u64]) -> Result<Vec<u64>> {
         let n = x.len();
-        let a = words(cx, &self.dealt, Purpose::TripleLeft, step, first, n)?;
-        let b = words(cx, &self.dealt, Purpose::TripleRight, step, first, n)?;
-        let masked = x.iter().zip(&a).chain(y.iter().zip(&b)).map(|(x, a)| x.wrapping_sub(*a)).collect();
-        Ok(Opening { masked, a, b })
+        let mut masked = words(cx, &self.dealt, Purpose::TripleLeft, step, first, n)?;
+        masked.extend(words(cx, &self.dealt, Purpose::TripleRight, step, first, n)?);
+        masked.iter_mut().zip(x.iter().chain(y)).for_each(|(mask, x)| *mask = x.wrapping_sub(*mask));
+        Ok(masked)
     }
 
     /// This party's share of the product of the masks.
@@ -116,27 +176,28 @@ impl Holder {
         }
     }
 
-    /// This party's share of the product, after the peer's opening.
-    pub(crate) async fn finish_product(&self, cx: &Cx<'_>, opening: Opening, c: &[u64]) -> Result<Vec<u64>> {
+    /// This party's share of the product of x and y, after the peer's opening; `masked` is its own.
+    pub(crate) async fn finish_product(
+        &self,
+        cx: &Cx<'_>,
+        masked: Vec<u64>,
+        x: &[u64],
+        y: &[u64],
+        c: &[u64],
+    ) -> Result<Vec<u64>> {
         let n = c.len();
         let theirs = wire::recv_words(cx, self.peer, 2 * n).await?;
-        let Opening { masked, a, b } = opening;
         let open = |i: usize| masked[i].wrapping_add(theirs[i]);
         Ok((0..n)
             .map(|i| {
                 let (e, f) = (open(i), open(n + i));
-                let own = b[i].wrapping_add(self.public(f));
-                e.wrapping_mul(own).wrapping_add(a[i].wrapping_mul(f)).wrapping_add(c[i])
+                // The masks again: what was masked less what was sent.
+                let (a, b) = (x[i].wrapping_sub(masked[i]), y[i].wrapping_sub(masked[n + i]));
+                let own = b.wrapping_add(self.public(f));
+                e.wrapping_mul(own).wrapping_add(a.wrapping_mul(f)).wrapping_add(c[i])
             })
             .collect())
     }
-}
-
-/// A holder's part of the masks of two factors, and what it sends.
-pub(crate) struct Opening {
-    pub(crate) masked: Vec<u64>,
-    a: Vec<u64>,
-    b: Vec<u64>,
 }
 
 impl Helper {
@@ -148,8 +209,18 @@ impl Helper {
         Ok(sum)
     }
 
+    /// B, whose parts the holders know.
+    fn second_mask(&self, cx: &Cx<'_>, mask: &Mask) -> Result<RingTensor> {
+        let mut b = mask.part(cx, &self.client)?;
+        if let Mask::Drawn(..) = mask {
+            add_assign(&mut b, &mask.part(cx, &self.server)?);
+        }
+        Ok(b)
+    }
+
     pub(crate) fn prepare(&self, cx: &Cx<'_>, shape: &[usize]) -> Result<Prepared> {
-        Ok(Prepared::Mask(Share::held(self.mask(cx, Purpose::TripleRight, cx.next_step(), shape)?)))
+        let (mask, _) = Mask::new(cx, cx.next_step(), shape, &|mask| self.second_mask(cx, mask))?;
+        Ok(Prepared { opened: None, mask })
     }
 
     pub(crate) async fn bilinear(
@@ -157,18 +228,28 @@ impl Helper {
         cx: &Cx<'_>,
         kind: &Bilinear,
         x: &[usize],
-        b: &RingTensor,
+        w: &Prepared,
+        form: &(dyn Fn(&RingTensor) -> Option<RingTensor> + Sync),
         y: &[usize],
     ) -> Result<()> {
         let step = cx.next_step();
-        let mut c = kind.apply(&self.mask(cx, Purpose::TripleLeft, step, x)?, b);
+        let b = self.second_mask(cx, &w.mask)?;
+        let b = form(&b).unwrap_or(b);
+        let mut c = kind.apply(&self.mask(cx, Purpose::TripleLeft, step, x)?, &b);
         sub_assign(&mut c, &mask(cx, &self.client, Purpose::TripleProduct, step, y)?);
-        cx.send(SERVER, words_into_bytes(c.into_iter().collect())).await
+        cx.send(SERVER, message(&c)).await
     }
 
-    pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
+    /// P2's side of [`Holder::mul`] for `k` pairs.
+    pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize, k: usize) -> Result<()> {
         let step = cx.next_step();
-        cx.send(SERVER, words_into_bytes(self.masks_product(cx, step, 0, n)?)).await
+        for k in 0..k {
+            for block in blocks(n) {
+                let product = self.masks_product(cx, step, k * n + block.start, block.len())?;
+                cx.send(SERVER, words_into_bytes(product)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The server's share of the product of the masks.

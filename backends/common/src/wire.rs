@@ -1,7 +1,7 @@
 //! Vectors of ring elements as messages.
 
 use bytes::Bytes;
-use treville_net::{Party, bytes_to_words, words_to_bytes};
+use treville_net::{Party, bytes_to_words};
 use treville_protocol::{Cx, ProtocolError, Result};
 
 use crate::digits::are_digits;
@@ -14,12 +14,6 @@ pub(crate) async fn recv_words(cx: &Cx<'_>, from: Party, n: usize) -> Result<Vec
 /// Receives `n` elements of Z_(2^64 - 1).
 pub(crate) async fn recv_odd_words(cx: &Cx<'_>, from: Party, n: usize) -> Result<Vec<u64>> {
     odd_words(cx, from, &cx.recv(from, 8 * n).await?)
-}
-
-/// Swaps equally many ring elements with a peer.
-pub(crate) async fn exchange_words(cx: &Cx<'_>, peer: Party, mine: Vec<u64>) -> Result<Vec<u64>> {
-    cx.send(peer, words_to_bytes(&mine)).await?;
-    recv_words(cx, peer, mine.len()).await
 }
 
 /// Receives the digits of `n` elements.

@@ -62,7 +62,7 @@ impl<'a> Emitter<'a> {
              #![allow(unused_imports, unused_variables)]\n\n\
              use treville_net::Party;\n\
              use treville_party::{{Program, Tensors}};\n\
-             use treville_protocol::{{BackendInfo, Exec, Prepared, Protocol, Result, Rounding, ScaleDown, Value}};\n\
+             use treville_protocol::{{BackendInfo, Exec, Prepared, Protocol, Result, Rounding, ScaleDown, Value, Weight}};\n\
              use treville_ring::{{ConvSpec, ConvTransposeSpec, RingTensor, Window}};\n\n\
              /// The protocol.\npub fn backend() -> &'static BackendInfo {{\n    <{} as Protocol>::info()\n}}\n\n\
              /// The model.\npub struct Model;\n\n",
@@ -120,30 +120,19 @@ impl<'a> Emitter<'a> {
     }
 
     fn setup(&self, out: &mut String) {
-        *out += "    async fn setup(&self, x: &Exec<'_>, weights: &dyn Tensors) -> Result<Weights> {\n        let mut shared = Vec::new();\n";
-        *out += "        for &(op, owner, shape, name) in WEIGHTS {\n            shared.push(x.input(op, owner, shape, weights.get(name)).await?);\n        }\n";
-        let places = || self.fields.iter().enumerate();
-        let prepared: Vec<String> = places()
-            .filter_map(|(place, (arg, _))| Some(format!("({}, &shared[{place}])", self.plan.args[*arg].prepare?)))
-            .collect();
-        if !prepared.is_empty() {
-            let _ = writeln!(
-                out,
-                "        let mut prepared = x.prepare_all(&[{}]).await?.into_iter();",
-                prepared.join(", ")
-            );
-        }
-        *out += "        Ok(Weights {\n";
-        for (place, (&arg, Field { plain, prepared })) in places() {
+        *out += "    async fn setup(&self, x: &Exec<'_>, weights: &dyn Tensors) -> Result<Weights> {\n";
+        let mutable = if self.fields.is_empty() { "" } else { "mut " };
+        let _ = writeln!(
+            out,
+            "        let {mutable}shared = x.share_weights(WEIGHTS, &|name| weights.get(name)).await?;\n        Ok(Weights {{"
+        );
+        for (place, (&arg, Field { plain, prepared })) in self.fields.iter().enumerate() {
             let plan = &self.plan.args[arg];
             if plan.prepare.is_some() {
-                let _ = writeln!(
-                    out,
-                    "            {prepared}: prepared.next().expect(\"invariant: one for each operand\"),"
-                );
+                let _ = writeln!(out, "            {prepared}: shared[{place}].prepared(),");
             }
             if plan.plain {
-                let _ = writeln!(out, "            {plain}: shared[{place}].clone(),");
+                let _ = writeln!(out, "            {plain}: shared[{place}].plain(),");
             }
         }
         *out += "        })\n    }\n\n";
@@ -151,10 +140,14 @@ impl<'a> Emitter<'a> {
 
     /// The weights in the order in which they are shared.
     fn weights_table(&self, out: &mut String) {
-        *out +=
-            "\n/// The weights: number, owner, shape and name.\nconst WEIGHTS: &[(u32, Party, &[usize], &str)] = &[\n";
+        *out += "\n/// The weights.\nconst WEIGHTS: &[Weight<'_>] = &[\n";
         for &arg in self.fields.keys() {
-            let _ = writeln!(out, "    ({}),", self.share(arg).join(", "));
+            let [input, owner, shape, name] = self.share(arg);
+            let (prepare, plain) = (self.plan.args[arg].prepare, self.plan.args[arg].plain);
+            let _ = writeln!(
+                out,
+                "    Weight {{ input: {input}, owner: {owner}, shape: {shape}, name: {name}, prepare: {prepare:?}, plain: {plain} }},"
+            );
         }
         *out += "];\n";
     }

@@ -162,6 +162,9 @@ pub(crate) struct RunArgs {
     /// Write the report here.
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
+    /// Write here what every party did when, for Chrome's trace viewer or Perfetto.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) trace: Option<PathBuf>,
     /// The weights, where they are not in the package.
     #[arg(long, value_name = "FILE.safetensors")]
     pub(crate) weights: Option<PathBuf>,

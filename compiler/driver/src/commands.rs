@@ -173,7 +173,7 @@ fn nodes_table(report: &RunReport, measured: bool) -> String {
 }
 
 fn run_command(args: &RunArgs) -> Result<String, Failure> {
-    check_places([&args.output, &args.report])?;
+    check_places(&[&args.output, &args.report, &args.trace])?;
     let package = Package::open(&args.dir)?;
     let options = RunOptions {
         inputs: args.input.clone(),
@@ -186,11 +186,14 @@ fn run_command(args: &RunArgs) -> Result<String, Failure> {
     if let Some(path) = &args.report {
         write_json(path, &result.report)?;
     }
+    if let Some(path) = &args.trace {
+        std::fs::write(path, &result.trace).map_err(|e| Failure::file(path, e))?;
+    }
     finish_outputs(&result.outputs, args.output.as_deref(), Some(&result.report))
 }
 
 fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
-    check_places([&args.output, &args.report])?;
+    check_places(&[&args.output, &args.report])?;
     let (results, report, names) = if args.model.join("treville.json").is_file() {
         let package = Package::open(&args.model)?;
         let func = package.llil()?;
@@ -231,7 +234,7 @@ fn simulate_command(args: &SimulateArgs) -> Result<String, Failure> {
 }
 
 fn eval_command(args: &EvalArgs) -> Result<String, Failure> {
-    check_places([&args.output, &None])?;
+    check_places(&[&args.output, &None])?;
     let mut stopwatch = Stopwatch::start();
     let model = Model::read(&args.model, &args.options)?;
     let samples = samples_of(&args.input, &model)?;
@@ -444,7 +447,7 @@ fn cost_command(args: &CostArgs) -> Result<String, Failure> {
 }
 
 fn inspect_command(args: &InspectArgs) -> Result<String, Failure> {
-    check_places([&args.html, &None])?;
+    check_places(&[&args.html, &None])?;
     if args.model.join("treville.json").is_file() {
         let package = Package::open(&args.model)?;
         package.llil()?;
@@ -480,8 +483,8 @@ fn list<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>, as_json: bool) -> St
 }
 
 /// Refuses, before any work is done, files to write whose folder does not exist.
-fn check_places(files: [&Option<PathBuf>; 2]) -> Result<(), Failure> {
-    let folders = files.into_iter().flatten().filter_map(|f| f.parent());
+fn check_places(files: &[&Option<PathBuf>]) -> Result<(), Failure> {
+    let folders = files.iter().copied().flatten().filter_map(|f| f.parent());
     match folders.filter(|f| !f.as_os_str().is_empty()).find(|f| !f.is_dir()) {
         Some(missing) => Err(Failure::usage(format!("{}: there is no such folder to write to", missing.display()))),
         None => Ok(()),

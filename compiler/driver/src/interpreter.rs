@@ -10,7 +10,7 @@ use treville_llil::schedule::{Run, Step, schedule};
 use treville_llil::{Llil, RoundingMode};
 use treville_net::Party;
 use treville_party::{Program, Tensors};
-use treville_protocol::{Exec, Prepared, Result, Rounding, ScaleDown, Value};
+use treville_protocol::{Exec, Prepared, Result, Rounding, ScaleDown, Value, Weight};
 use treville_ring::RingTensor;
 
 use crate::compile::role_of;
@@ -59,16 +59,31 @@ impl Program for Interpreter<'_> {
     type Weights = Weights;
 
     async fn setup(&self, x: &Exec<'_>, source: &dyn Tensors) -> Result<Weights> {
-        let mut plain = BTreeMap::new();
-        for index in self.args_of(ArgKind::Weight) {
-            plain.insert(index, Arc::new(self.share(x, index, source).await?));
+        let args: Vec<_> = self.func.args().map(|(_, arg)| arg).collect();
+        let call = |index: usize| {
+            let (arg, plan) = (args[index], &self.plan.args[index]);
+            Weight {
+                input: plan.input,
+                owner: self.party(&arg.owner),
+                shape: &arg.ty.shape,
+                name: &arg.name,
+                prepare: plan.prepare,
+                plain: plan.plain,
+            }
+        };
+        let indices: Vec<usize> = self.args_of(ArgKind::Weight).collect();
+        let calls: Vec<Weight<'_>> = indices.iter().map(|&index| call(index)).collect();
+        let shared = x.share_weights(&calls, &|name| source.get(name)).await?;
+        let mut weights = Weights { plain: BTreeMap::new(), prepared: BTreeMap::new() };
+        for (index, mut shared) in indices.into_iter().zip(shared) {
+            if self.plan.args[index].plain {
+                weights.plain.insert(index, Arc::new(shared.plain()));
+            }
+            if self.plan.args[index].prepare.is_some() {
+                weights.prepared.insert(index, shared.prepared());
+            }
         }
-        let to_prepare: Vec<(usize, u32)> =
-            plain.keys().filter_map(|&i| Some((i, self.plan.args[i].prepare?))).collect();
-        let operands: Vec<_> = to_prepare.iter().map(|(i, op)| (*op, plain[i].as_ref())).collect();
-        let prepared = to_prepare.iter().map(|(i, _)| *i).zip(x.prepare_all(&operands).await?).collect();
-        plain.retain(|&i, _| self.plan.args[i].plain);
-        Ok(Weights { plain, prepared })
+        Ok(weights)
     }
 
     async fn infer(&self, x: &Exec<'_>, weights: &Weights, source: &dyn Tensors) -> Result<Vec<Option<RingTensor>>> {

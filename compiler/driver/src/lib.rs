@@ -37,6 +37,7 @@ pub mod simulate;
 mod source;
 pub mod stopwatch;
 mod table;
+mod timeline;
 pub mod trace;
 pub mod verify;
 mod work;

@@ -182,11 +182,7 @@ pub fn write(compiled: &Compiled, backend: Backend, dir: &Path, vendor: bool) ->
     let runtime = match workspace {
         Some(root) => Runtime::Workspace(root),
         None => Runtime::Vendored {
-            files: carried::FILES
-                .iter()
-                .filter(|(p, _)| !p.starts_with("backends/") || p.starts_with(crate_path))
-                .map(|(p, t)| (p.to_string(), t.to_string()))
-                .collect(),
+            files: carried::FILES.iter().map(|(p, t)| (p.to_string(), t.to_string())).collect(),
             workspace_manifest: carried::MANIFEST.to_string(),
         },
     };

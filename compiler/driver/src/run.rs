@@ -16,6 +16,7 @@ use crate::data;
 use crate::failure::Failure;
 use crate::keys::write_keys;
 use crate::package::Package;
+use crate::timeline::chrome_trace;
 
 /// What a run needs beside the package.
 #[derive(Clone, Default)]
@@ -38,6 +39,8 @@ pub struct RunResult {
     pub outputs: Vec<(String, Array)>,
     /// The merged report.
     pub report: RunReport,
+    /// What every party did when: [`chrome_trace`].
+    pub trace: String,
 }
 
 /// Starts all parties with fresh keys in a temporary directory, waits for them, and gathers results and reports.
@@ -236,5 +239,6 @@ fn collect(package: &Package, scratch: &Path, roles: &[&str]) -> Result<RunResul
         let path = treville_party::output_path(&scratch.join(format!("{owner}.npy")), &info.name, n_owned);
         outputs.push((info.name.clone(), read_npy(&path)?));
     }
-    Ok(RunResult { outputs, report: merge_reports(manifest, reports) })
+    let trace = chrome_trace(manifest, &reports);
+    Ok(RunResult { outputs, report: merge_reports(manifest, reports), trace })
 }

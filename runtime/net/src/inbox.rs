@@ -26,7 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { frame_bytes: 1 << 30, queue_bytes: 256 << 20 }
+        Limits { frame_bytes: 1 << 30, queue_bytes: 32 << 20 }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a party measured, and how the parties' measurements become one report.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use treville_prg::SESSION_INFERENCE;
@@ -17,6 +18,9 @@ pub struct PartyReport {
     pub bytes_sent: u64,
     /// Wall time from the end of the handshake to the last result.
     pub seconds: f64,
+    /// When the session started, in seconds since 1970.
+    #[serde(default)]
+    pub started: f64,
     /// Processor time of the process, all threads, from its start.
     pub cpu_seconds: Option<f64>,
     /// Largest resident set of the process.
@@ -31,6 +35,9 @@ pub struct PartyReport {
 pub struct OpMeasure {
     /// Wall time over all inferences.
     pub seconds: f64,
+    /// When it started, in seconds from the session's start on, and how many it took, each time.
+    #[serde(default)]
+    pub spans: Vec<(f64, f64)>,
     /// Payload bytes sent over all inferences.
     pub bytes: u64,
     /// By inference, 0 standing for set-up and i + 1 for inference i: the depth of the chain of messages when the operation ended.
@@ -45,7 +52,8 @@ impl PartyReport {
             .map(|(&op, r)| {
                 let depth_after =
                     r.depth_after.iter().map(|(&i, &d)| (if i == SESSION_INFERENCE { 0 } else { i + 1 }, d)).collect();
-                (op, OpMeasure { seconds: r.time.as_secs_f64(), bytes: r.sent.total(), depth_after })
+                let spans = r.spans.iter().map(|(start, time)| (start.as_secs_f64(), time.as_secs_f64())).collect();
+                (op, OpMeasure { seconds: r.time.as_secs_f64(), spans, bytes: r.sent.total(), depth_after })
             })
             .collect();
         let bytes_sent = ops.values().map(|o| o.bytes).sum();
@@ -53,6 +61,7 @@ impl PartyReport {
             role: role.into(),
             bytes_sent,
             seconds,
+            started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64()) - seconds,
             cpu_seconds: cpu_seconds(),
             peak_rss_bytes: peak_rss_bytes(),
             ops,
@@ -140,7 +149,10 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
     }
     let bytes_total = parties.iter().map(|p| p.bytes_sent).sum();
     let seconds = parties.iter().map(|p| p.seconds).fold(0.0, f64::max);
-    parties.iter_mut().for_each(|p| p.ops.clear());
+    parties.iter_mut().for_each(|p| {
+        p.ops.clear();
+        p.started = 0.0;
+    });
     RunReport {
         schema: 1,
         backend: manifest.backend.clone(),

@@ -1,15 +1,27 @@
 //! The weights file: safetensors with a salt, and its commitment.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use bytes::Bytes;
 use ndarray::ArrayD;
+use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
-use safetensors::{Dtype, SafeTensors};
 use treville_ring::{RingBits, RingTensor, encode};
 
 use crate::{Manifest, PartyError, Tensors};
+
+/// The header of a safetensors file.
+fn header_of(file: &mut File, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut n = [0; 8];
+    file.read_exact(&mut n)?;
+    let mut header = Vec::new();
+    // One that does not fit in the file is no JSON when it is cut.
+    file.take(u64::from_le_bytes(n).min(length)).read_to_end(&mut header)?;
+    Ok(header)
+}
 
 /// The metadata key of the salt.
 const SALT: &str = "treville.salt";
@@ -40,29 +52,42 @@ impl WeightFile {
         Ok(WeightFile { path: PathBuf::from("(memory)"), salt, shapes, source })
     }
 
-    /// Reads a weights file.
+    /// Opens a weights file; its tensors stay there until they are asked for.
     ///
     /// # Errors
     /// Where it cannot be read, or is none that `treville compile` wrote.
     pub fn read(path: &Path) -> Result<Self, PartyError> {
         let fail = |reason: String| PartyError::File { path: path.into(), reason };
-        let bytes = Bytes::from(std::fs::read(path).map_err(|e| fail(e.to_string()))?);
-        let unreadable = |e| fail(format!("not a safetensors file: {e}"));
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(unreadable)?;
+        let mut file = File::open(path).map_err(|e| fail(e.to_string()))?;
+        let length = file.metadata().map_err(|e| fail(e.to_string()))?.len();
+        let header = header_of(&mut file, length).map_err(|e| fail(e.to_string()))?;
+        let start = 8 + header.len() as u64;
+        let header: Metadata =
+            serde_json::from_slice(&header).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
         let salt = header.metadata().as_ref().and_then(|m| m.get(SALT)).cloned();
         let salt =
             salt.ok_or_else(|| fail("it has no salt; only files that `treville compile` wrote can be used".into()))?;
-        let (mut shapes, mut data) = (BTreeMap::new(), BTreeMap::new());
-        for (name, view) in SafeTensors::deserialize(&bytes).map_err(unreadable)?.tensors() {
-            if view.dtype() != Dtype::F32 {
-                return Err(fail(format!("tensor `{name}` is {:?}; expected F32", view.dtype())));
+        let (mut shapes, mut places, mut end) = (BTreeMap::new(), BTreeMap::new(), start);
+        for (name, info) in header.tensors() {
+            if info.dtype != Dtype::F32 {
+                return Err(fail(format!("tensor `{name}` is {:?}; expected F32", info.dtype)));
             }
-            shapes.insert(name.clone(), view.shape().to_vec());
-            data.insert(name, bytes.slice_ref(view.data()));
+            end = end.max(start + info.data_offsets.1 as u64);
+            shapes.insert(name.clone(), info.shape.clone());
+            places.insert(name, start + info.data_offsets.0 as u64);
         }
-        let of_shape = shapes.clone();
+        if end != length {
+            return Err(fail(format!("not a safetensors file: its tensors end at byte {end}, the file at {length}")));
+        }
+        let (of_shape, file) = (shapes.clone(), Mutex::new(file));
         let decode = move |name: &str| {
-            let (shape, bytes) = of_shape.get(name).zip(data.get(name)).ok_or("it is missing")?;
+            let (shape, place) = of_shape.get(name).zip(places.get(name)).ok_or("it is missing")?;
+            let mut bytes = vec![0; 4 * shape.iter().product::<usize>()];
+            {
+                let mut file = file.lock().map_err(|_| "an earlier read has failed")?;
+                let read = file.seek(SeekFrom::Start(*place)).and_then(|_| file.read_exact(&mut bytes));
+                read.map_err(|e| e.to_string())?;
+            }
             let (words, _) = bytes.as_chunks::<4>();
             let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
             ArrayD::from_shape_vec(shape.clone(), values).map_err(|e| e.to_string())

@@ -18,6 +18,7 @@ pub struct Session {
     protocol: Box<dyn AnyProtocol>,
     transport: Arc<dyn Transport>,
     ring: RingBits,
+    start: Instant,
     depth: AtomicU32,
     reports: Mutex<BTreeMap<u32, OpReport>>,
     progress: Option<Box<dyn Fn(u32) + Send + Sync>>,
@@ -28,6 +29,8 @@ pub struct Session {
 pub struct OpReport {
     /// Wall time.
     pub time: Duration,
+    /// When it started, from the session's start on, and how long it took, each time.
+    pub spans: Vec<(Duration, Duration)>,
     /// Payload bytes that this party sent.
     pub sent: Traffic,
     /// By inference ([`SESSION_INFERENCE`] for set-up): the longest chain of dependent messages that had reached this party when the operation ended.
@@ -51,6 +54,7 @@ impl Session {
             protocol: Box::new(P::new(env)?),
             transport,
             ring,
+            start: Instant::now(),
             depth: AtomicU32::new(0),
             reports: Mutex::default(),
             progress: None,
@@ -82,6 +86,49 @@ impl Session {
         self.depth.load(Ordering::Relaxed)
     }
 }
+
+/// A weight, and the numbers of what is done with it.
+pub struct Weight<'a> {
+    /// Of sharing it.
+    pub input: u32,
+    /// Who owns it.
+    pub owner: Party,
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Its name.
+    pub name: &'a str,
+    /// Of making it ready to be the second operand of products, where it is one.
+    pub prepare: Option<u32>,
+    /// Whether it is used as it is.
+    pub plain: bool,
+}
+
+/// A weight that was shared, in the forms that are needed.
+pub struct SharedWeight {
+    plain: Option<Value>,
+    prepared: Option<Prepared>,
+}
+
+impl SharedWeight {
+    /// The weight as it is; once.
+    ///
+    /// # Panics
+    /// Where it was not asked for.
+    pub fn plain(&mut self) -> Value {
+        self.plain.take().expect("invariant: the plan asks for what it uses")
+    }
+
+    /// The weight as a second operand of products; once.
+    ///
+    /// # Panics
+    /// Where it was not asked for.
+    pub fn prepared(&mut self) -> Prepared {
+        self.prepared.take().expect("invariant: the plan asks for what it uses")
+    }
+}
+
+/// Elements of weights that are shared at the same time: 16 MiB of them.
+const TOGETHER: usize = 1 << 21;
 
 /// Calls that run beside others: see [`Exec::join`]. What they make, and the chain of messages behind it.
 pub struct Branch<'a>(Pin<Box<dyn Future<Output = Result<Made>> + 'a>>);
@@ -164,7 +211,9 @@ impl<'s> Exec<'s> {
         session.depth.fetch_max(cx.depth(), Ordering::Relaxed);
         let mut reports = session.reports.lock().expect("invariant: no holder of the lock panics");
         let report = reports.entry(op).or_default();
-        report.time += start.elapsed();
+        let time = start.elapsed();
+        report.time += time;
+        report.spans.push((start - session.start, time));
         report.sent += &cx.sent();
         report.depth_after.insert(self.inference, cx.depth());
         drop(reports);
@@ -235,6 +284,33 @@ impl<'s> Exec<'s> {
             Operand::Public(c) => Ok(Operand::Public(c.clone())),
         })
         .await
+    }
+
+    /// Shares the weights and makes them ready, some at a time, so that no more than these stand beside what is kept. `value` has the tensors
+    /// that this party owns. Nothing here depends on anything else, so that all of it is one round.
+    pub async fn share_weights(
+        &self,
+        weights: &[Weight<'_>],
+        value: &dyn Fn(&str) -> Option<RingTensor>,
+    ) -> Result<Vec<SharedWeight>> {
+        let one = async |weight: &Weight<'_>| {
+            let plain = self.input(weight.input, weight.owner, weight.shape, value(weight.name)).await?;
+            let prepared = match weight.prepare {
+                Some(op) => Some(self.prepare(op, &plain).await?),
+                None => None,
+            };
+            Ok::<_, ProtocolError>(SharedWeight { plain: weight.plain.then_some(plain), prepared })
+        };
+        let mut shared = Vec::with_capacity(weights.len());
+        let mut rest = weights;
+        while !rest.is_empty() {
+            let elements = |weight: &Weight<'_>| weight.shape.iter().product::<usize>();
+            let fits = (1..=rest.len()).take_while(|&n| rest[..n].iter().map(elements).sum::<usize>() <= TOGETHER);
+            let (some, after) = rest.split_at(fits.last().unwrap_or(1));
+            shared.extend(futures_util::future::try_join_all(some.iter().map(one)).await?);
+            rest = after;
+        }
+        Ok(shared)
     }
 
     /// Makes several operands ready at once, in the rounds of one.

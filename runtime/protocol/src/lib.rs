@@ -27,7 +27,7 @@ pub use cost::{Call, Cost, Costs, Traffic, max_tree_cost};
 pub use cx::Cx;
 pub use dynamic::{Secret, Weights};
 pub use error::ProtocolError;
-pub use exec::{Branch, Exec, OpReport, Operand, Prepared, Session, Value};
+pub use exec::{Branch, Exec, OpReport, Operand, Prepared, Session, SharedWeight, Value, Weight};
 pub use priced::Priced;
 pub use protocol::{BackendInfo, Bilinear, Env, Protocol, Rounding, ScaleDown};
 pub use record::Recorder;

@@ -29,10 +29,11 @@ pub enum EncodeError {
 /// The first element that is not finite or not in the range of the ring.
 pub fn encode(reals: &ArrayD<f32>, frac: u8, ring: RingBits) -> Result<RingTensor, EncodeError> {
     let scale = 2f64.powi(frac.into());
+    let bound = bound(ring);
     let values = reals
         .iter()
         .enumerate()
-        .map(|(index, &real)| encode_scaled(real.into(), scale, ring, index))
+        .map(|(index, &real)| encode_scaled(real.into(), scale, bound, index).map(|v| ring.wrap(v)))
         .collect::<Result<Vec<u64>, _>>()?;
     Ok(crate::tensor::from_vec(reals.shape(), values))
 }
@@ -42,7 +43,7 @@ pub fn encode(reals: &ArrayD<f32>, frac: u8, ring: RingBits) -> Result<RingTenso
 /// # Errors
 /// As [`encode`].
 pub fn encode_value(real: f64, frac: u8, ring: RingBits) -> Result<u64, EncodeError> {
-    encode_scaled(real, 2f64.powi(frac.into()), ring, 0)
+    encode_scaled(real, 2f64.powi(frac.into()), bound(ring), 0).map(|v| ring.wrap(v))
 }
 
 /// The reals that `elements` stand for: signed value / 2^frac, divided in f64 and then rounded to f32.
@@ -51,16 +52,20 @@ pub fn decode(elements: &RingTensor, frac: u8, ring: RingBits) -> ArrayD<f32> {
     crate::map(elements, |element| (ring.to_signed(element) as f64 * unit) as f32)
 }
 
-fn encode_scaled(real: f64, scale: f64, ring: RingBits, index: usize) -> Result<u64, EncodeError> {
+/// What the ring's signed elements are below.
+fn bound(ring: RingBits) -> f64 {
+    2f64.powi(i32::from(ring.get()) - 1)
+}
+
+fn encode_scaled(real: f64, scale: f64, bound: f64, index: usize) -> Result<u64, EncodeError> {
     if !real.is_finite() {
         return Err(EncodeError::NotFinite { index });
     }
     let rounded = (real * scale).round();
-    let bound = 2f64.powi(i32::from(ring.get()) - 1);
     if rounded < -bound || rounded >= bound {
         return Err(EncodeError::OutOfRange { index, value: real });
     }
-    Ok(ring.wrap(rounded as i64 as u64))
+    Ok(rounded as i64 as u64)
 }
 
 #[cfg(test)]
