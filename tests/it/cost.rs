@@ -84,13 +84,16 @@ fn every_model_is_priced_as_it_is_measured() {
             .collect();
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let model = path(&model);
-        let simulate = ["simulate", &model, "--scale", "12", "--report", "report.json", "--output", "result.npy"];
-        succeed(folder.path(), &[&simulate[..], &inputs].concat());
-        let measured = read_json(&folder.path().join("report.json"));
-        let cost: Value =
-            serde_json::from_str(&succeed(folder.path(), &["cost", &model, "--scale", "12", "--json"])).expect("JSON");
-        assert_eq!(totals(&cost), totals(&measured), "{model}");
-        assert_eq!(nodes(&cost), nodes(&measured), "{model}, by node");
+        for backend in ["porthos", "securenn"] {
+            let options = ["--scale", "12", "--backend", backend];
+            let simulate = ["simulate", &model, "--report", "report.json", "--output", "result.npy"];
+            succeed(folder.path(), &[&simulate[..], &options, &inputs].concat());
+            let measured = read_json(&folder.path().join("report.json"));
+            let cost = succeed(folder.path(), &[&["cost", &model, "--json"][..], &options].concat());
+            let cost: Value = serde_json::from_str(&cost).expect("JSON");
+            assert_eq!(totals(&cost), totals(&measured), "{model} for {backend}");
+            assert_eq!(nodes(&cost), nodes(&measured), "{model} for {backend}, by node");
+        }
     }
 }
 

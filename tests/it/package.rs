@@ -62,7 +62,9 @@ fn an_attention_block_runs_as_processes() {
 
 fn one_sample(package: &Path, samples: &Samples, model: &str, bound: f64) {
     write_samples(&package.join("in.npy"), samples, 1);
-    succeed(package, &["run", ".", "--input", "x=in.npy", "--output", "run.npy", "--report", "run.json"]);
+    let files = ["--output", "run.npy", "--report", "run.json", "--trace", "trace.json"];
+    succeed(package, &[&["run", ".", "--input", "x=in.npy"][..], &files].concat());
+    check_trace(&read_json(&package.join("trace.json")));
     succeed(
         package,
         &["simulate", ".", "--input", "x=in.npy", "--output", "simulated.npy", "--report", "simulated.json"],
@@ -115,6 +117,19 @@ fn check_report(run: &Value, simulated: &Value, manifest: &Value) {
             .collect()
     };
     assert_eq!(measured(run), measured(simulated), "processes and simulation");
+}
+
+/// Each party has its operations in the trace, within the time of the run.
+fn check_trace(trace: &Value) {
+    let events = trace["traceEvents"].as_array().expect("events");
+    for pid in 0..3 {
+        let of_party = || events.iter().filter(move |e| e["pid"] == pid);
+        assert!(of_party().any(|e| e["ph"] == "M" && e["args"]["name"].is_string()), "party {pid} has a name");
+        let kinds: Vec<&str> = of_party().filter_map(|e| e["args"]["operation"].as_str()).collect();
+        assert!(kinds.contains(&"input") && kinds.contains(&"matmul"), "party {pid}: {kinds:?}");
+    }
+    let times = events.iter().filter_map(|e| Some((e["ts"].as_f64()?, e["dur"].as_f64()?)));
+    assert!(times.clone().count() > 10 && times.into_iter().all(|(ts, dur)| ts >= 0.0 && ts + dur < 60e6));
 }
 
 fn many_samples(package: &Path, samples: &Samples, model: &str) {

@@ -311,3 +311,15 @@ fn what_the_backend_cannot_do_is_an_error_for_all() {
     });
     assert!(matches!(result, Err(ProtocolError::Shape { op: 101, .. })));
 }
+
+/// Ten million comparisons over the whole domain |x| < 2^62, its edges, powers of two and their neighbours among them.
+#[test]
+fn ten_million_comparisons_are_right() {
+    let mut rng = Rng(62);
+    for round in 0..10u8 {
+        let x = rng.tensor(&[1_000_000], 62);
+        let y = compute(round, &[&x], async |exec, v| exec.drelu(100, &v[0]).await).unwrap();
+        let wrong = x.iter().zip(&y).filter(|(x, y)| u64::from(**x as i64 >= 0) != **y).count();
+        assert_eq!(wrong, 0, "round {round}");
+    }
+}
