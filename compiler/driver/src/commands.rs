@@ -157,14 +157,14 @@ fn nodes_table(report: &RunReport, measured: bool) -> String {
         .map(|n| {
             let mut row = vec![n.name.clone(), n.op.clone(), bytes(n.bytes), n.rounds.to_string()];
             if measured {
-                row.push(seconds(n.seconds));
+                row.extend([seconds(n.seconds), bytes(n.memory_bytes)]);
             }
             row
         })
         .collect();
     table(
         if measured {
-            &["node", "operations", "bytes", "rounds", "time"]
+            &["node", "operations", "bytes", "rounds", "time", "memory"]
         } else {
             &["node", "operations", "bytes", "rounds"]
         },

@@ -38,6 +38,9 @@ pub struct OpMeasure {
     /// When it started, in seconds from the session's start on, and how many it took, each time.
     #[serde(default)]
     pub spans: Vec<(f64, f64)>,
+    /// The largest resident set of the process when it ended; 0 where the system does not say.
+    #[serde(default)]
+    pub resident_bytes: u64,
     /// Payload bytes sent over all inferences.
     pub bytes: u64,
     /// By inference, 0 standing for set-up and i + 1 for inference i: the depth of the chain of messages when the operation ended.
@@ -53,7 +56,8 @@ impl PartyReport {
                 let depth_after =
                     r.depth_after.iter().map(|(&i, &d)| (if i == SESSION_INFERENCE { 0 } else { i + 1 }, d)).collect();
                 let spans = r.spans.iter().map(|(start, time)| (start.as_secs_f64(), time.as_secs_f64())).collect();
-                (op, OpMeasure { seconds: r.time.as_secs_f64(), spans, bytes: r.sent.total(), depth_after })
+                let (seconds, bytes) = (r.time.as_secs_f64(), r.sent.total());
+                (op, OpMeasure { seconds, spans, resident_bytes: r.resident, bytes, depth_after })
             })
             .collect();
         let bytes_sent = ops.values().map(|o| o.bytes).sum();
@@ -107,6 +111,9 @@ pub struct NodeReport {
     pub bytes: u64,
     /// What the node adds to the chain of dependent messages.
     pub rounds: u32,
+    /// The largest resident set of a party when one of its operations ended; 0 where the system does not say.
+    #[serde(default)]
+    pub memory_bytes: u64,
 }
 
 /// Merges the parties' measurements; `parties` in the order of their indices.
@@ -146,6 +153,8 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
         node.seconds += seconds;
         node.bytes += bytes;
         node.rounds += rounds_of[&info.op];
+        let resident = parties.iter().filter_map(|p| p.ops.get(&info.op)).map(|o| o.resident_bytes);
+        node.memory_bytes = node.memory_bytes.max(resident.max().unwrap_or(0));
     }
     let bytes_total = parties.iter().map(|p| p.bytes_sent).sum();
     let seconds = parties.iter().map(|p| p.seconds).fold(0.0, f64::max);
