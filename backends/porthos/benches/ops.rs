@@ -10,7 +10,7 @@ use treville_net::Party;
 use treville_porthos::{CLIENT, Porthos, SERVER};
 use treville_protocol::simulate::Simulation;
 use treville_protocol::{Exec, Prepared, ProtocolError, Result, Rounding, ScaleDown, Session, Value};
-use treville_ring::{RingTensor, Window, tensor};
+use treville_ring::{ConvSpec, RingTensor, Window, tensor};
 
 fn values(shape: &[usize], bits: u32) -> RingTensor {
     let mut state = 1u64;
@@ -62,17 +62,35 @@ fn benches(c: &mut Criterion) {
         b.iter_custom(|runs| online(runs, &x, None, async |exec, x, _| exec.relu(3, x).await.map(|_| ())))
     });
 
+    group.bench_function("scale_down 1M", |b| {
+        let spec = ScaleDown { shift: 12, rounding: Rounding::Local };
+        b.iter_custom(|runs| online(runs, &x, None, async |exec, x, _| exec.scale_down(3, x, spec).await.map(|_| ())))
+    });
+
     let x = values(&[1, 64, 112, 112], 40);
     let window = Window { strides: vec![2, 2], pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) };
     group.bench_function("max_pool 64x112x112 3x3/2", |b| {
         b.iter_custom(|runs| online(runs, &x, None, async |exec, x, _| exec.max_pool(3, x, &window).await.map(|_| ())))
     });
 
-    let (x, w) = (values(&[512, 512], 40), values(&[512, 512], 20));
     let product =
         async |exec: &Exec<'_>, x: &Value, w: Option<&Prepared>| exec.matmul(3, x, w.expect("prepared")).await;
-    group.bench_function("matmul 512^3", |b| {
-        b.iter_custom(|runs| online(runs, &x, Some(&w), async |exec, x, w| product(exec, x, w).await.map(|_| ())))
+    for n in [512, 2048] {
+        let (x, w) = (values(&[n, n], 40), values(&[n, n], 20));
+        group.bench_function(format!("matmul {n}^3"), |b| {
+            b.iter_custom(|runs| online(runs, &x, Some(&w), async |exec, x, w| product(exec, x, w).await.map(|_| ())))
+        });
+    }
+
+    let (x, w) = (values(&[1, 64, 56, 56], 40), values(&[64, 64, 3, 3], 20));
+    let window = Window { pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) };
+    let spec = ConvSpec { window, groups: 1 };
+    group.bench_function("conv 3x3, 64 channels, 56x56", |b| {
+        b.iter_custom(|runs| {
+            online(runs, &x, Some(&w), async |exec, x, w| {
+                exec.conv(3, x, w.expect("prepared"), &spec).await.map(|_| ())
+            })
+        })
     });
 
     let (x, w) = (values(&[1, 784], 13), values(&[784, 10], 13));
