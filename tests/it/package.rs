@@ -134,7 +134,7 @@ fn check_trace(trace: &Value) {
 
 fn many_samples(package: &Path, samples: &Samples, model: &str) {
     write_samples(&package.join("in.npy"), samples, 20);
-    succeed(package, &["run", ".", "--input", "in.npy", "--output", "run.npy"]);
+    succeed(package, &["run", ".", "--input", "in.npy", "--output", "run.npy", "--threads", "1"]);
     succeed(package, &["eval", model, "--input", "in.npy", "--output", "float.npy"]);
     let (run, float) = (classes(&package.join("run.npy")), classes(&package.join("float.npy")));
     assert_eq!(run.len(), 20);

@@ -11,7 +11,8 @@ use treville_protocol::ProtocolError;
 use treville_protocol::simulate::Simulation;
 use treville_ring::RingTensor;
 
-const N: usize = 20_000;
+/// Elements of one block, so that each message is one frame.
+const N: usize = 16_000;
 const OP: u32 = 100;
 
 /// Pearson's statistic against the uniform distribution on `bins`, and the value that it exceeds with probability below 10^-8.

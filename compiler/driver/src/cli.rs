@@ -171,6 +171,9 @@ pub(crate) struct RunArgs {
     /// Seconds of silence after which a peer counts as dead.
     #[arg(long, default_value_t = 8)]
     pub(crate) timeout: u64,
+    /// Threads that each party computes with; by default one for each core.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZero<usize>>,
 }
 
 #[derive(Args, Debug)]

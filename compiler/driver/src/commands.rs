@@ -180,6 +180,7 @@ fn run_command(args: &RunArgs) -> Result<String, Failure> {
         net: args.net.clone(),
         weights: args.weights.clone(),
         timeout: args.timeout,
+        threads: args.threads,
         progress: true,
     };
     let result = run_parties(&package, &options)?;

@@ -29,6 +29,8 @@ pub struct RunOptions {
     pub weights: Option<PathBuf>,
     /// Seconds of silence after which a peer counts as dead.
     pub timeout: u64,
+    /// Threads that each party computes with, where not one for each core.
+    pub threads: Option<std::num::NonZero<usize>>,
     /// Whether to draw a progress bar on a terminal.
     pub progress: bool,
 }
@@ -118,6 +120,9 @@ fn command(package: &Package, options: &RunOptions, binary: &Path, scratch: &Pat
     }
     if let Some(net) = &options.net {
         command.args(["--net", net]);
+    }
+    if let Some(threads) = options.threads {
+        command.args(["--threads", &threads.to_string()]);
     }
     if role == manifest.parties[0].role && draws_bar(options) {
         command.arg("--progress");

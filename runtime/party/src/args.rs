@@ -1,5 +1,6 @@
 //! The command line of a party program.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -35,6 +36,9 @@ pub struct PartyArgs {
     /// Print a line on stderr for each operation that ends.
     #[arg(long)]
     pub progress: bool,
+    /// Threads that compute; by default one for each core.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
     /// Seconds of silence after which a peer counts as dead.
     #[arg(long, default_value_t = 8, value_name = "SECONDS")]
     pub timeout: u64,

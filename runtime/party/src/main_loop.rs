@@ -58,6 +58,9 @@ fn play(
         println!("{}", serde_json::to_string_pretty(manifest).map_err(|e| PartyError::Manifest(e.to_string()))?);
         return Ok(());
     }
+    if let Some(threads) = args.threads {
+        treville_ring::use_threads(threads).map_err(|e| PartyError::Usage(e.to_string()))?;
+    }
     let role = args.role.as_str();
     let roles: Vec<&str> = manifest.parties.iter().map(|p| p.role.as_str()).collect();
     if !roles.contains(&role) {

@@ -37,3 +37,16 @@ pub use window::{Window, WindowError, WindowIndices, window_fold, window_indices
 
 /// A tensor of ring elements: values mod 2^k, kept masked in `u64`, in standard layout.
 pub type RingTensor = ndarray::ArrayD<u64>;
+
+/// Has this process compute with `n` threads instead of one for each core.
+///
+/// # Errors
+/// Where it has computed already.
+pub fn use_threads(n: std::num::NonZero<usize>) -> Result<(), ThreadsError> {
+    rayon::ThreadPoolBuilder::new().num_threads(n.get()).build_global().map_err(|e| ThreadsError(e.to_string()))
+}
+
+/// The number of threads can no longer be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the number of threads can no longer be chosen: {0}")]
+pub struct ThreadsError(String);
