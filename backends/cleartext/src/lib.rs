@@ -94,7 +94,7 @@ impl Protocol for Cleartext {
 
     async fn bilinear(&self, cx: &Cx<'_>, kind: &Bilinear, x: &RingTensor, w: &RingTensor) -> Result<RingTensor> {
         kind.output_shape(cx.op, x.shape(), w.shape())?;
-        Ok(kind.apply(x, w))
+        Ok(kind.apply(cx.ring, x, w))
     }
 
     async fn mul(&self, cx: &Cx<'_>, x: &RingTensor, y: &RingTensor) -> Result<RingTensor> {

@@ -118,7 +118,7 @@ impl Holder {
         let masked = sub(x, &a);
         cx.send(self.peer, message(&masked)).await?;
         // While the peer's message is on its way.
-        let mut product = kind.apply(&a, form(opened).as_ref().unwrap_or(opened));
+        let mut product = kind.apply(cx.ring, &a, form(opened).as_ref().unwrap_or(opened));
         drop(a);
         // F + B_0 at the client, B_1 at the server.
         let mut own = w.mask.part(cx, &self.dealt)?;
@@ -128,7 +128,7 @@ impl Holder {
         let own = form(&own).unwrap_or(own);
         let mut e = masked;
         add_assign(&mut e, &tensor::from_vec(x.shape(), wire::recv_words(cx, self.peer, x.len()).await?));
-        add_assign(&mut product, &kind.apply(&e, &own));
+        add_assign(&mut product, &kind.apply(cx.ring, &e, &own));
         let c = tensor::from_vec(y, self.masks_product(cx, step, 0, product.len()).await?);
         add_assign(&mut product, &c);
         Ok(product)
@@ -235,7 +235,7 @@ impl Helper {
         let step = cx.next_step();
         let b = self.second_mask(cx, &w.mask)?;
         let b = form(&b).unwrap_or(b);
-        let mut c = kind.apply(&self.mask(cx, Purpose::TripleLeft, step, x)?, &b);
+        let mut c = kind.apply(cx.ring, &self.mask(cx, Purpose::TripleLeft, step, x)?, &b);
         sub_assign(&mut c, &mask(cx, &self.client, Purpose::TripleProduct, step, y)?);
         cx.send(SERVER, message(&c)).await
     }

@@ -1,7 +1,7 @@
 //! Convolutions as matrix products of unrolled operands: what SecureNN masks.
 
 use treville_protocol::Bilinear;
-use treville_ring::{RingTensor, Window, tensor};
+use treville_ring::{RingBits, RingTensor, Window, tensor};
 
 /// A convolution of given shapes as a stack of matrix products: for each sample and group, places by taps times taps by output channels.
 ///
@@ -145,9 +145,9 @@ mod tests {
             let y = kind.output_shape(0, x, w).unwrap();
             let unrolled = Unrolled::new(&kind, x, w, &y).unwrap();
             let (x, w) = (numbers(x, 1), numbers(w, 2));
-            let product = Bilinear::MatMul.apply(&unrolled.first(&x), &unrolled.second(&w));
+            let product = Bilinear::MatMul.apply(RingBits::FULL, &unrolled.first(&x), &unrolled.second(&w));
             assert_eq!(product.shape(), unrolled.y);
-            assert_eq!(unrolled.result(&product), kind.apply(&x, &w), "{kind:?}");
+            assert_eq!(unrolled.result(&product), kind.apply(RingBits::FULL, &x, &w), "{kind:?}");
         }
         assert!(Unrolled::new(&Bilinear::MatMul, &[2, 2], &[2, 2], &[2, 2]).is_none());
     }

@@ -348,7 +348,8 @@ impl<'s> Exec<'s> {
             Operand::Public(w) => {
                 let shape = kind.output_shape(op, self.shape(x), w.shape());
                 let shape = shape.map_err(|error| self.stopped(op, error))?;
-                self.local(op, &[x], &shape, &|xs| kind.apply(xs[0], w)).await
+                let ring = self.session.ring;
+                self.local(op, &[x], &shape, &|xs| kind.apply(ring, xs[0], w)).await
             }
         }
     }

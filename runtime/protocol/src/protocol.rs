@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use treville_net::{Party, Transport};
-use treville_ring::{ConvSpec, ConvTransposeSpec, RingBits, RingTensor, Window};
+use treville_ring::{
+    ConvSpec, ConvTransposeSpec, Kernel, RingBits, RingTensor, Window, conv_transpose_with, conv_with, matmul_with,
+};
 
 use crate::select::{Selection, arg_max_segments, max_pool_segments, max_tree};
 use crate::{Costs, Cx, ProtocolError, Recorder, Result, Session};
@@ -176,12 +178,13 @@ pub enum Bilinear {
 }
 
 impl Bilinear {
-    /// Evaluates the product in the clear, mod 2^64.
-    pub fn apply(&self, x: &RingTensor, w: &RingTensor) -> RingTensor {
+    /// Evaluates the product in the clear, right mod 2^k for a ring of k bits.
+    pub fn apply(&self, ring: RingBits, x: &RingTensor, w: &RingTensor) -> RingTensor {
+        let kernel = Kernel::best(ring);
         match self {
-            Bilinear::MatMul => treville_ring::matmul(x, w),
-            Bilinear::Conv(spec) => treville_ring::conv(x, w, spec),
-            Bilinear::ConvTranspose(spec) => treville_ring::conv_transpose(x, w, spec),
+            Bilinear::MatMul => matmul_with(kernel, x, w),
+            Bilinear::Conv(spec) => conv_with(kernel, x, w, spec),
+            Bilinear::ConvTranspose(spec) => conv_transpose_with(kernel, x, w, spec),
         }
     }
 

@@ -14,11 +14,17 @@ pub struct RingBitsError {
 
 impl RingBits {
     /// Z_2^64, where the arithmetic of the machine is the arithmetic of the ring.
-    pub const FULL: RingBits = RingBits(64);
+    pub const FULL: RingBits = RingBits::of::<64>();
 
     /// The ring of `bits` bits.
     pub fn new(bits: u8) -> Result<Self, RingBitsError> {
         if (1..=64).contains(&bits) { Ok(Self(bits)) } else { Err(RingBitsError { bits: bits.into() }) }
+    }
+
+    /// The ring of `K` bits, checked when the program is built.
+    pub const fn of<const K: u8>() -> Self {
+        const { assert!(1 <= K && K <= 64, "a ring has 1 to 64 bits") };
+        Self(K)
     }
 
     /// k.

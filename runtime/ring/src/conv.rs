@@ -7,7 +7,7 @@ use crate::kernel::Kernel;
 use crate::operand::{Operand, places};
 use crate::product::product;
 use crate::tensor::{from_vec, pad};
-use crate::{RingTensor, Window, WindowError};
+use crate::{RingBits, RingTensor, Window, WindowError};
 
 /// What a convolution does beside its operands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +51,10 @@ impl ConvSpec {
 /// # Panics
 /// When [`ConvSpec::output_shape`] refuses the shapes.
 pub fn conv(x: &RingTensor, filter: &RingTensor, spec: &ConvSpec) -> RingTensor {
-    conv_with(Kernel::best(), x, filter, spec)
+    conv_with(Kernel::best(RingBits::FULL), x, filter, spec)
 }
 
-/// [`conv`] with a kernel of the caller's choice.
+/// [`conv`] with a kernel of the caller's choice: right mod 2^k in every ring that the kernel is exact in.
 ///
 /// # Panics
 /// As [`conv`], and when this machine cannot run the kernel.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::kernel::Kernel;
 use crate::operand::{Operand, places};
 use crate::tensor::{from_vec, pad};
-use crate::{RingTensor, Window, WindowError, product::product};
+use crate::{RingBits, RingTensor, Window, WindowError, product::product};
 
 /// What a transposed convolution does beside its operands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +66,10 @@ impl ConvTransposeSpec {
 /// # Panics
 /// When [`ConvTransposeSpec::output_shape`] refuses the shapes.
 pub fn conv_transpose(x: &RingTensor, filter: &RingTensor, spec: &ConvTransposeSpec) -> RingTensor {
-    conv_transpose_with(Kernel::best(), x, filter, spec)
+    conv_transpose_with(Kernel::best(RingBits::FULL), x, filter, spec)
 }
 
-/// [`conv_transpose`] with a kernel of the caller's choice.
+/// [`conv_transpose`] with a kernel of the caller's choice: right mod 2^k in every ring that the kernel is exact in.
 ///
 /// Results whose places leave the same remainder by the strides, a phase, see the same taps of the filter, each at a fixed distance in
 /// x. So each phase is an ordinary convolution of stride 1 with those taps, and no zeros are multiplied.

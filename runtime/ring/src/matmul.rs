@@ -6,7 +6,7 @@ use crate::kernel::Kernel;
 use crate::operand::Operand;
 use crate::product::product;
 use crate::tensor::{broadcast_shape, broadcast_to, from_vec};
-use crate::{RingTensor, kernel::Loops};
+use crate::{RingBits, RingTensor, kernel::Loops};
 
 /// The shape of the product of stacks of matrices of these shapes, `None` when they do not go together: a is batch..., M, K; b is
 /// batch..., K, N; the batch dimensions broadcast by numpy's rule.
@@ -26,10 +26,10 @@ pub fn matmul_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 /// # Panics
 /// When [`matmul_shape`] refuses the shapes.
 pub fn matmul(a: &RingTensor, b: &RingTensor) -> RingTensor {
-    matmul_with(Kernel::best(), a, b)
+    matmul_with(Kernel::best(RingBits::FULL), a, b)
 }
 
-/// [`matmul`] with a kernel of the caller's choice.
+/// [`matmul`] with a kernel of the caller's choice: right mod 2^k in every ring that the kernel is exact in.
 ///
 /// # Panics
 /// As [`matmul`], and when this machine cannot run the kernel.

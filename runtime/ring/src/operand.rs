@@ -94,10 +94,11 @@ impl<'a> Operand<'a> {
     pub(crate) fn pack(&self, outer: Range<usize>, depth: Range<usize>, width: usize, form: Panel, to: &mut Packed) {
         match width {
             2 => self.pack_wide::<2>(outer, depth, form, to),
-            3 => self.pack_wide::<3>(outer, depth, form, to),
             4 => self.pack_wide::<4>(outer, depth, form, to),
             8 => self.pack_wide::<8>(outer, depth, form, to),
-            24 => self.pack_wide::<24>(outer, depth, form, to),
+            12 => self.pack_wide::<12>(outer, depth, form, to),
+            16 => self.pack_wide::<16>(outer, depth, form, to),
+            32 => self.pack_wide::<32>(outer, depth, form, to),
             _ => unreachable!("no kernel has tiles of {width}"),
         }
     }

@@ -1,6 +1,7 @@
 //! Convolution.
 
 use treville_ir::{AttrDef, AttrKind, OpDef, OperandDef, TensorType};
+use treville_ring::{Kernel, conv_with};
 
 use crate::{Llil, check};
 
@@ -28,7 +29,7 @@ pub static OP: OpDef<Llil> = OpDef {
     },
     eval: |view, x, _| {
         let (spec, _) = check::conv(view, "C3").expect("invariant: inference has accepted the attributes");
-        Ok(treville_ring::conv(x[0], x[1], &spec))
+        Ok(conv_with(Kernel::best(view.operand(0).elem.ring()), x[0], x[1], &spec))
     },
     examples: &[
         r#"%0 = "llil.conv"(%x, %w) {strides = [2, 2], pads = [3, 3, 2, 2], dilations = [1, 1], groups = 1 : i64} : (tensor<1x3x224x224x!llil.fixed<64, 24, "secret">>, tensor<64x3x7x7x!llil.fixed<64, 24, "secret">>) -> tensor<1x64x112x112x!llil.fixed<64, 48, "secret">>"#,

@@ -1,6 +1,7 @@
 //! Transposed convolution.
 
 use treville_ir::{AttrDef, AttrKind, OpDef, OperandDef, TensorType};
+use treville_ring::{Kernel, conv_transpose_with};
 
 use crate::{Llil, check};
 
@@ -29,7 +30,7 @@ pub static OP: OpDef<Llil> = OpDef {
     },
     eval: |view, x, _| {
         let (spec, _) = check::conv_transpose(view, "C3").expect("invariant: inference has accepted the attributes");
-        Ok(treville_ring::conv_transpose(x[0], x[1], &spec))
+        Ok(conv_transpose_with(Kernel::best(view.operand(0).elem.ring()), x[0], x[1], &spec))
     },
     examples: &[
         r#"%0 = "llil.conv_transpose"(%x, %w) {strides = [2, 2], pads = [1, 1, 1, 1], dilations = [1, 1], groups = 1 : i64, output_padding = [1, 1]} : (tensor<1x8x5x5x!llil.fixed<64, 24, "secret">>, tensor<8x4x3x3x!llil.fixed<64, 24, "secret">>) -> tensor<1x4x10x10x!llil.fixed<64, 48, "secret">>"#,

@@ -1,7 +1,7 @@
 //! Matrix product.
 
 use treville_ir::{OpDef, OperandDef, TensorType, Violation};
-use treville_ring::matmul_shape;
+use treville_ring::{Kernel, matmul_shape, matmul_with};
 
 use crate::{Llil, check};
 
@@ -24,7 +24,7 @@ pub static OP: OpDef<Llil> = OpDef {
         let shape = matmul_shape(a, b).ok_or_else(|| Violation::new("C3", format!("the shapes are {a:?} and {b:?}")))?;
         Ok(vec![TensorType::new(shape, elem)])
     },
-    eval: |_, x, _| Ok(treville_ring::matmul(x[0], x[1])),
+    eval: |view, x, _| Ok(matmul_with(Kernel::best(view.operand(0).elem.ring()), x[0], x[1])),
     examples: &[
         r#"%0 = "llil.matmul"(%a, %b) : (tensor<1x30x!llil.fixed<64, 24, "secret">>, tensor<30x2x!llil.fixed<64, 24, "secret">>) -> tensor<1x2x!llil.fixed<64, 48, "secret">>"#,
         r#"%0 = "llil.matmul"(%a, %b) : (tensor<2x1x3x4x!llil.fixed<64, 24, "secret">>, tensor<5x4x2x!llil.fixed<64, 24, "secret">>) -> tensor<2x5x3x2x!llil.fixed<64, 48, "secret">>"#,

@@ -1,15 +1,47 @@
-//! AVX-512 IFMA and VNNI: 64-bit products from 52-bit and 16-bit multiply-adds.
+//! AVX-512 IFMA: products mod 2^52 in one instruction; with VNNI, 64-bit products from 52-bit and 16-bit multiply-adds.
 
 use std::arch::x86_64::*;
 use std::array::from_fn;
 
-use super::avx512::{LANES, axpy, dot, load, store};
+use super::avx512::{LANES, axpy, dot, store, vectors};
 use super::{Loops, Panel};
 
 pub(super) const LOOPS: Loops =
     Loops { rows: ROWS, columns: LANES, row_panel: Panel::SplitLeft, column_panel: Panel::SplitRight, tile, dot, axpy };
 
+pub(super) const LOOPS_52: Loops = Loops {
+    rows: ROWS_52,
+    columns: VECTORS_52 * LANES,
+    row_panel: Panel::Plain,
+    column_panel: Panel::Plain,
+    tile: tile_52,
+    dot,
+    axpy,
+};
+
 const ROWS: usize = 8;
+
+const ROWS_52: usize = 12;
+const VECTORS_52: usize = 2;
+
+/// The 52-bit instruction takes the low 52 bits of its factors and adds those of the product to a 64-bit sum: the low 52 bits of the
+/// sum are right.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn tile_52(left: &[u64], right: &[u64], out: &mut [u64]) {
+    let mut sums = [[_mm512_setzero_si512(); VECTORS_52]; ROWS_52];
+    for (left, right) in left.as_chunks::<ROWS_52>().0.iter().zip(right.as_chunks::<{ VECTORS_52 * LANES }>().0) {
+        let right: [__m512i; VECTORS_52] = vectors(right);
+        for (sums, &left) in sums.iter_mut().zip(left) {
+            let left = _mm512_set1_epi64(left as i64);
+            for (sum, right) in sums.iter_mut().zip(right) {
+                *sum = _mm512_madd52lo_epu64(*sum, left, right);
+            }
+        }
+    }
+    for (sum, out) in sums.as_flattened().iter().zip(out.as_chunks_mut().0) {
+        store(*sum, out);
+    }
+}
 
 /// With a = a0 + 2^52 a1 and b likewise, ab = lo(a0 b0) + 2^52 (hi(a0 b0) + a1 b0 + a0 b1) mod 2^64, where lo and hi are the halves
 /// of the 104-bit product. The 52-bit instruction gives one half and adds it up; it takes the low 52 bits of its factors by
@@ -22,7 +54,7 @@ fn tile(left: &[u64], right: &[u64], out: &mut [u64]) {
     let left = left.as_chunks::<{ 3 * ROWS }>().0;
     let right = right.as_chunks::<{ 3 * LANES }>().0;
     for (left, right) in left.iter().zip(right) {
-        let right: [__m512i; 3] = from_fn(|part| load(&right.as_chunks().0[part]));
+        let right: [__m512i; 3] = vectors(right);
         for row in 0..ROWS {
             let left: [__m512i; 3] = from_fn(|part| _mm512_set1_epi64(left[part * ROWS + row] as i64));
             low[row] = _mm512_madd52lo_epu64(low[row], left[0], right[0]);

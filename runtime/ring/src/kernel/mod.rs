@@ -1,4 +1,4 @@
-//! The inner loops of products mod 2^64, one module an instruction set, chosen at run time. All give identical results.
+//! The inner loops of products mod 2^k, one module an instruction set, chosen at run time. All give identical results.
 //!
 //! A tile kernel multiplies two packed panels: for each depth, `rows` elements of the left operand and `columns` elements of the
 //! right one, in the form that it wants (see [`Panel`]).
@@ -12,53 +12,80 @@ mod avx512_ifma;
 mod panel;
 mod scalar;
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 pub(crate) use panel::Panel;
 
-/// An implementation of the products.
+use crate::RingBits;
+
+/// An implementation of the products, exact mod 2^k for all k up to its [`Kernel::ring`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
     /// Plain Rust, on every machine.
     Scalar,
     /// AVX2: 64-bit products of 32-bit halves.
     Avx2,
+    /// AVX2, mod 2^32: the 32-bit multiplier.
+    Avx2Of32,
     /// AVX-512F and DQ: the 64-bit multiplier. The best where it runs at full rate (AMD since Zen 4).
     Avx512,
+    /// AVX-512F and DQ, mod 2^32: the 32-bit multiplier.
+    Avx512Of32,
     /// AVX-512 IFMA and VNNI: 64-bit products of 52-bit ones. The best where the 64-bit multiplier is slow (Intel).
     Avx512Ifma,
+    /// AVX-512 IFMA, mod 2^52: one instruction a product.
+    Avx512IfmaOf52,
 }
 
 impl Kernel {
     /// All of them, the portable one first.
-    pub const ALL: [Kernel; 4] = [Kernel::Scalar, Kernel::Avx2, Kernel::Avx512, Kernel::Avx512Ifma];
+    pub const ALL: [Kernel; 7] = [
+        Kernel::Scalar,
+        Kernel::Avx2,
+        Kernel::Avx2Of32,
+        Kernel::Avx512,
+        Kernel::Avx512Of32,
+        Kernel::Avx512Ifma,
+        Kernel::Avx512IfmaOf52,
+    ];
 
     /// Whether this machine can run it.
     pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         match self {
             Kernel::Scalar => true,
-            Kernel::Avx2 => is_x86_feature_detected!("avx2"),
-            Kernel::Avx512 => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq"),
-            Kernel::Avx512Ifma => {
-                Kernel::Avx512.is_available()
-                    && is_x86_feature_detected!("avx512ifma")
-                    && is_x86_feature_detected!("avx512vnni")
+            Kernel::Avx2 | Kernel::Avx2Of32 => is_x86_feature_detected!("avx2"),
+            Kernel::Avx512 | Kernel::Avx512Of32 => {
+                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
             }
+            Kernel::Avx512Ifma => Kernel::Avx512IfmaOf52.is_available() && is_x86_feature_detected!("avx512vnni"),
+            Kernel::Avx512IfmaOf52 => Kernel::Avx512.is_available() && is_x86_feature_detected!("avx512ifma"),
         }
         #[cfg(not(target_arch = "x86_64"))]
         return self == Kernel::Scalar;
     }
 
-    /// The fastest one on this machine.
-    pub fn best() -> Self {
-        static BEST: OnceLock<Kernel> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            let fast_multiplier = has_fast_wide_multiplier() && Kernel::Avx512.is_available();
-            let by_speed = [Kernel::Avx512Ifma, Kernel::Avx512, Kernel::Avx2];
-            let best = by_speed.into_iter().find(|kernel| kernel.is_available()).unwrap_or(Kernel::Scalar);
-            if fast_multiplier { Kernel::Avx512 } else { best }
-        })
+    /// The widest ring in which its results are exact.
+    pub fn ring(self) -> RingBits {
+        match self {
+            Kernel::Scalar | Kernel::Avx2 | Kernel::Avx512 | Kernel::Avx512Ifma => RingBits::FULL,
+            Kernel::Avx512IfmaOf52 => RingBits::of::<52>(),
+            Kernel::Avx2Of32 | Kernel::Avx512Of32 => RingBits::of::<32>(),
+        }
+    }
+
+    /// The fastest one on this machine that is exact in `ring`.
+    pub fn best(ring: RingBits) -> Self {
+        static FAST_MULTIPLIER: LazyLock<bool> = LazyLock::new(has_fast_wide_multiplier);
+        let narrow = [Kernel::Avx512Of32, Kernel::Avx512IfmaOf52];
+        let wide = if *FAST_MULTIPLIER {
+            [Kernel::Avx512, Kernel::Avx512Ifma]
+        } else {
+            [Kernel::Avx512Ifma, Kernel::Avx512]
+        };
+        let by_speed = narrow.into_iter().chain(wide).chain([Kernel::Avx2Of32, Kernel::Avx2]);
+        let mut fit = by_speed.filter(|kernel| ring <= kernel.ring() && kernel.is_available());
+        fit.next().unwrap_or(Kernel::Scalar)
     }
 
     /// The inner loops.
@@ -72,9 +99,15 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => avx2::LOOPS,
             #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2Of32 => avx2::LOOPS_32,
+            #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 => avx512::LOOPS,
             #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512Of32 => avx512::LOOPS_32,
+            #[cfg(target_arch = "x86_64")]
             Kernel::Avx512Ifma => avx512_ifma::LOOPS,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512IfmaOf52 => avx512_ifma::LOOPS_52,
             #[cfg(not(target_arch = "x86_64"))]
             _ => unreachable!("not available on this architecture"),
         }
@@ -101,7 +134,7 @@ pub(crate) struct Loops {
 pub(crate) const AXPY: usize = 4;
 
 /// Elements of the largest tile.
-pub(crate) const MAX_TILE: usize = 8 * 24;
+pub(crate) const MAX_TILE: usize = 12 * 32;
 
 impl Loops {
     /// The product of two packed panels, row by row into the first `rows * columns` elements of `out`.

@@ -9,6 +9,8 @@ pub(crate) enum Panel {
     Plain,
     /// The elements of a depth; the same with their 32-bit halves exchanged.
     WithSwappedHalves,
+    /// The low halves of the elements of a depth, two in a value: the first of them in its low half.
+    Halves,
     /// The elements of one depth; those of the next; for each element pair, the 16-bit numbers (bits from 52 on, low 12 bits) of the
     /// first and of the second.
     SplitLeft,
@@ -22,6 +24,7 @@ impl Panel {
         match self {
             Panel::Plain => depth * width,
             Panel::WithSwappedHalves => 2 * depth * width,
+            Panel::Halves => depth * width / 2,
             Panel::SplitLeft | Panel::SplitRight => 3 * depth.div_ceil(2) * width,
         }
     }
@@ -35,6 +38,12 @@ impl Panel {
             Panel::WithSwappedHalves => {
                 for (lines, line) in lines.as_chunks_mut().0.iter_mut().zip(elements) {
                     *lines = [*line, line.map(|element| element.rotate_left(32))];
+                }
+            }
+            Panel::Halves => {
+                for (value, pair) in panel.iter_mut().zip(elements.as_flattened().as_chunks().0) {
+                    let [first, second] = *pair;
+                    *value = first & 0xffff_ffff | second << 32;
                 }
             }
             Panel::SplitLeft => write_split(elements, lines, |element| element >> 52 | (element & 0xfff) << 16),
