@@ -4,7 +4,7 @@ use std::array::from_fn;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::kernel::Panel;
+use crate::kernel::{Panel, prefetch};
 
 /// Depths that are packed for all vectors before the next ones: so many memory streams are read side by side. Even, as the forms of
 /// panels ask.
@@ -107,13 +107,17 @@ impl<'a> Operand<'a> {
         let shifts = &self.depth[depth];
         to.panel_len = form.len(W, shifts.len());
         to.panels.resize(outer.len().div_ceil(W) * to.panel_len, 0);
-        to.elements.resize(W * STRIP, 0);
         for (strip, shifts) in shifts.chunks(STRIP).enumerate() {
             let strip = form.len(W, strip * STRIP)..;
             for (bases, panel) in self.outer[outer.clone()].chunks(W).zip(to.panels.chunks_mut(to.panel_len)) {
-                let elements = &mut to.elements[..W * shifts.len()];
-                self.pack_elements::<W>(bases, shifts, elements);
-                form.write::<W>(elements, &mut panel[strip.clone()]);
+                let panel = &mut panel[strip.clone()];
+                if form == Panel::Plain {
+                    self.pack_elements::<W>(bases, shifts, &mut panel[..W * shifts.len()]);
+                } else {
+                    to.elements.resize(W * shifts.len(), 0);
+                    self.pack_elements::<W>(bases, shifts, &mut to.elements);
+                    form.write::<W>(&to.elements, panel);
+                }
             }
         }
     }
@@ -133,9 +137,16 @@ impl<'a> Operand<'a> {
                 *line = *data[shift..].first_chunk().expect("invariant: the operand lies inside its data");
             }
         } else if is_run(shifts) {
-            let vectors: [&[u64]; W] = bases.map(|base| &self.data[base + shifts[0]..][..shifts.len()]);
-            for (l, line) in lines.enumerate() {
-                *line = from_fn(|j| vectors[j][l]);
+            // A cache line of each vector at a time.
+            let (blocks, rest) = elements.as_chunks_mut::<W>().0.as_chunks_mut::<8>();
+            for (j, base) in bases.iter().enumerate() {
+                let ahead = base + shifts[0] + STRIP;
+                prefetch(self.data.get(ahead..ahead + STRIP).unwrap_or_default());
+                let (pieces, piece) = self.data[base + shifts[0]..][..shifts.len()].as_chunks::<8>();
+                for (lines, piece) in blocks.iter_mut().zip(pieces) {
+                    lines.iter_mut().zip(piece).for_each(|(line, element)| line[j] = *element);
+                }
+                rest.iter_mut().zip(piece).for_each(|(line, element)| line[j] = *element);
             }
         } else {
             for (line, &shift) in lines.zip(shifts) {

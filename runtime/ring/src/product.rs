@@ -4,17 +4,20 @@
 //! Goto, van de Geijn: Anatomy of high-performance matrix multiplication (TOMS 2008): the loops and what stays in which cache.
 
 use std::array::from_fn;
+use std::cell::RefCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::kernel::{AXPY, Loops, MAX_TILE};
+use crate::kernel::{AXPY, Loops, MAX_TILE, prefetch};
 use crate::operand::{Operand, Packed};
 
-/// Elements of the depth that a packed panel covers: a left panel stays in the first-level cache.
-const DEPTH_BLOCK: usize = 256;
-/// Columns of a task: a packed block of them stays in the second-level cache.
-const COLUMN_BLOCK: usize = 384;
+/// Elements of the depth that a packed panel covers: more would not fit in the first-level cache, fewer add to the result more often.
+const DEPTH_BLOCK: usize = 512;
+/// Columns that are packed together: a block of them stays in the second-level cache.
+const COLUMN_BLOCK: usize = 192;
+/// Rows that are packed together, once for all columns: a block of them stays in the third-level cache.
+const ROW_BLOCK: usize = 768;
 /// Up to this many vectors on one side, packing does not pay.
 const THIN: usize = 6;
 /// Vectors of the other side that a thread then takes at most: their sums stay in the second-level cache.
@@ -38,26 +41,8 @@ pub(crate) fn product(loops: &Loops, left: &Operand, right: &Operand, out: &mut 
     let transposed = padded(n, m) < padded(m, n);
     let (rows, columns) = if transposed { (right, left) } else { (left, right) };
     let (row_cut, column_cut) = cuts(loops, rows.n_outer(), columns.n_outer(), k);
-    let blocks = if transposed { cut(out, n, column_cut, row_cut) } else { cut(out, n, row_cut, column_cut) };
-    blocks.into_par_iter().for_each(|mut block| {
-        let (row_range, column_range) = if transposed {
-            (block.columns.clone(), block.rows.clone())
-        } else {
-            (block.rows.clone(), block.columns.clone())
-        };
-        task(loops, rows, columns, row_range, column_range, |row, column, tile| {
-            if transposed {
-                for (j, line) in block.lines.iter_mut().skip(column).take(loops.columns).enumerate() {
-                    let sums = tile[j..].iter().step_by(loops.columns);
-                    line[row..].iter_mut().zip(sums).for_each(|(to, sum)| *to = to.wrapping_add(*sum));
-                }
-            } else {
-                for (line, sums) in block.lines.iter_mut().skip(row).zip(tile.chunks(loops.columns)) {
-                    line[column..].iter_mut().zip(sums).for_each(|(to, sum)| *to = to.wrapping_add(*sum));
-                }
-            }
-        });
-    });
+    let (line_cut, place_cut) = if transposed { (column_cut, row_cut) } else { (row_cut, column_cut) };
+    cut(out, n, line_cut, place_cut).into_par_iter().for_each(|block| task(loops, rows, columns, block, transposed));
 }
 
 /// The sizes of the blocks that threads take, in rows and columns in the orientation of the tiles.
@@ -65,14 +50,8 @@ pub(crate) fn product(loops: &Loops, left: &Operand, right: &Operand, out: &mut 
 /// Each block packs its operands for itself, so the longer side is cut.
 fn cuts(loops: &Loops, rows: usize, columns: usize, k: usize) -> (usize, usize) {
     let n_threads = rayon::current_num_threads().min((rows * columns * k).div_ceil(PARALLEL_MIN));
-    let n_column_blocks = columns.div_ceil(COLUMN_BLOCK);
-    let (row_parts, column_parts) = if rows >= columns {
-        (n_threads.div_ceil(n_column_blocks), n_column_blocks)
-    } else {
-        (1, n_column_blocks.next_multiple_of(n_threads))
-    };
-    let size = |n: usize, parts: usize, tile: usize| n.div_ceil(parts).next_multiple_of(tile);
-    (size(rows, row_parts, loops.rows), size(columns, column_parts, loops.columns))
+    let size = |n: usize, tile: usize| n.div_ceil(n_threads).next_multiple_of(tile);
+    if rows >= columns { (size(rows, loops.rows), columns) } else { (rows, size(columns, loops.columns)) }
 }
 
 /// A block of the result: for each of its rows, its columns.
@@ -102,28 +81,64 @@ fn cut(out: &mut [u64], n: usize, row_cut: usize, column_cut: usize) -> Vec<Bloc
     blocks
 }
 
-/// Hands each tile of the block to `add`, with its place in the block; once for each part of the depth.
-fn task(
-    loops: &Loops,
-    rows: &Operand,
-    columns: &Operand,
-    row_range: Range<usize>,
-    column_range: Range<usize>,
-    mut add: impl FnMut(usize, usize, &[u64]),
-) {
-    let (mut packed_row, mut packed_columns) = (Packed::default(), Packed::default());
+impl Block<'_> {
+    /// What a tile covers from this line and place in the line on.
+    fn under(&mut self, [line, place]: [usize; 2], [n_lines, len]: [usize; 2]) -> impl Iterator<Item = &mut [u64]> {
+        self.lines.iter_mut().skip(line).take(n_lines).map(move |line| {
+            let end = line.len().min(place + len);
+            &mut line[place..end]
+        })
+    }
+}
+
+thread_local! {
+    /// Room for packed rows and columns: fresh memory for each product would cost as much as a tenth of its time.
+    static PACKED: RefCell<[Packed; 2]> = RefCell::default();
+}
+
+/// Adds the products of its rows and columns to the block, which is transposed against the tiles or not.
+fn task(loops: &Loops, rows: &Operand, columns: &Operand, mut block: Block, transposed: bool) {
+    let turned = |[line, place]: [usize; 2]| if transposed { [place, line] } else { [line, place] };
+    let (row_range, column_range) = if transposed {
+        (block.columns.clone(), block.rows.clone())
+    } else {
+        (block.rows.clone(), block.columns.clone())
+    };
+    let size = turned([loops.rows, loops.columns]);
     let mut tile = [0; MAX_TILE];
-    for depth in steps(0..rows.n_depth(), DEPTH_BLOCK) {
-        columns.pack(column_range.clone(), depth.clone(), loops.columns, loops.column_panel, &mut packed_columns);
-        for row in steps(row_range.clone(), loops.rows) {
-            rows.pack(row.clone(), depth.clone(), loops.rows, loops.row_panel, &mut packed_row);
-            let left = packed_row.panels().next().expect("invariant: a step is not empty");
-            for (j, right) in packed_columns.panels().enumerate() {
-                loops.tile(left, right, &mut tile);
-                add(row.start - row_range.start, j * loops.columns, &tile[..loops.rows * loops.columns]);
+    let mut multiply = |at: [usize; 2], left: &[u64], right: &[u64]| {
+        block.under(at, size).for_each(|line| prefetch(line));
+        loops.tile(left, right, &mut tile);
+        for (i, line) in block.under(at, size).enumerate() {
+            if transposed {
+                add(line, tile[i..].iter().step_by(loops.columns));
+            } else {
+                add(line, &tile[i * loops.columns..]);
             }
         }
-    }
+    };
+    PACKED.with_borrow_mut(|[packed_rows, packed_columns]| {
+        for row_block in steps(row_range.clone(), ROW_BLOCK) {
+            for depth in steps(0..rows.n_depth(), DEPTH_BLOCK) {
+                rows.pack(row_block.clone(), depth.clone(), loops.rows, loops.row_panel, packed_rows);
+                for column_block in steps(column_range.clone(), COLUMN_BLOCK) {
+                    let (form, depth) = (loops.column_panel, depth.clone());
+                    columns.pack(column_block.clone(), depth, loops.columns, form, packed_columns);
+                    for (i, left) in packed_rows.panels().enumerate() {
+                        let row = row_block.start - row_range.start + i * loops.rows;
+                        for (j, right) in packed_columns.panels().enumerate() {
+                            let column = column_block.start - column_range.start + j * loops.columns;
+                            multiply(turned([row, column]), left, right);
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+fn add<'a>(to: &mut [u64], sums: impl IntoIterator<Item = &'a u64>) {
+    to.iter_mut().zip(sums).for_each(|(to, sum)| *to = to.wrapping_add(*sum));
 }
 
 /// A product with few vectors on one side: a pass over the other side, which is read where it lies.

@@ -237,6 +237,8 @@ fn matmul_crosses_every_block_border() {
         (64, 64, 3136),
         (2048, 5, 49),
         (193, 1, 801),
+        (1540, 5, 200),
+        (41, 1030, 200),
     ];
     for (m, k, n) in shapes {
         let (a, b) = (noise(&[m, k], 1), noise(&[k, n], 2));
@@ -270,7 +272,12 @@ fn conv_of_the_usual_layers() {
         let expected = conv_by_definition(&x, &filter, &spec);
         for kernel in kernels() {
             let y = conv_with(kernel, &x, &filter, &spec);
-            assert!(exact(kernel, &y) == exact(kernel, &expected), "{:?} * {:?} with {kernel:?}", x.shape(), filter.shape());
+            assert!(
+                exact(kernel, &y) == exact(kernel, &expected),
+                "{:?} * {:?} with {kernel:?}",
+                x.shape(),
+                filter.shape()
+            );
             assert!(y.is_standard_layout());
         }
     }
@@ -300,7 +307,12 @@ fn conv_transpose_of_the_usual_layers() {
         let expected = conv_transpose_by_definition(&x, &filter, &spec);
         for kernel in kernels() {
             let y = conv_transpose_with(kernel, &x, &filter, &spec);
-            assert!(exact(kernel, &y) == exact(kernel, &expected), "{:?} * {:?} with {kernel:?}", x.shape(), filter.shape());
+            assert!(
+                exact(kernel, &y) == exact(kernel, &expected),
+                "{:?} * {:?} with {kernel:?}",
+                x.shape(),
+                filter.shape()
+            );
         }
     }
 }

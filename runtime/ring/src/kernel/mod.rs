@@ -78,11 +78,8 @@ impl Kernel {
     pub fn best(ring: RingBits) -> Self {
         static FAST_MULTIPLIER: LazyLock<bool> = LazyLock::new(has_fast_wide_multiplier);
         let narrow = [Kernel::Avx512Of32, Kernel::Avx512IfmaOf52];
-        let wide = if *FAST_MULTIPLIER {
-            [Kernel::Avx512, Kernel::Avx512Ifma]
-        } else {
-            [Kernel::Avx512Ifma, Kernel::Avx512]
-        };
+        let wide =
+            if *FAST_MULTIPLIER { [Kernel::Avx512, Kernel::Avx512Ifma] } else { [Kernel::Avx512Ifma, Kernel::Avx512] };
         let by_speed = narrow.into_iter().chain(wide).chain([Kernel::Avx2Of32, Kernel::Avx2]);
         let mut fit = by_speed.filter(|kernel| ring <= kernel.ring() && kernel.is_available());
         fit.next().unwrap_or(Kernel::Scalar)
@@ -154,6 +151,18 @@ impl Loops {
         // SAFETY: `Kernel::loops` has checked that the machine has the instructions.
         unsafe { (self.axpy)(factors, vectors, out) }
     }
+}
+
+/// Has the caches fetch what is read or written soon.
+pub(crate) fn prefetch(values: &[u64]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(8) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: fetches a line that is readable; the instruction is part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 /// Whether the 64-bit vector multiplier does a product per lane in one pass, as AMD's does and Intel's does not.
