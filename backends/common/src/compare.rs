@@ -26,6 +26,7 @@
 //!
 //! *P1's view* is its share of the bits: uniform digits, since P0's share comes from k02. *P0* receives nothing.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 use treville_prg::{Prg, PrgError};
 use treville_protocol::{Cx, Result};
@@ -62,6 +63,7 @@ struct Question {
 }
 
 /// This holder's shares of c for the shares `x` of bits. `one` is 1 at the holder that adds public terms.
+#[multiversion(targets = "simd")]
 fn differences(x: &Tile, question: &Question, one: u8, c: &mut Tile) {
     let Question { r, flip, overflow } = question;
     let mut above: Row = [0; TILE];
@@ -75,6 +77,15 @@ fn differences(x: &Tile, question: &Question, one: u8, c: &mut Tile) {
             c[i][e] = select(overflow[e], if i == 0 { 0 } else { one }, reduce(term + above[e]));
             above[e] = reduce(above[e] + different);
         }
+    }
+}
+
+/// d * scale + zero at the first holder, d * scale - zero at the other.
+#[multiversion(targets = "simd")]
+fn blind(d: &mut Tile, scale: &Tile, zero: &Tile, first: bool) {
+    let factors = scale.as_flattened().iter().zip(zero.as_flattened());
+    for (d, (scale, zero)) in d.as_flattened_mut().iter_mut().zip(factors) {
+        *d = mul_add(*d, *scale, if first { *zero } else { neg(*zero) });
     }
 }
 
@@ -131,11 +142,7 @@ impl Holder {
                 let scale = &mut x;
                 draw(cx, &self.common, Purpose::CompareScale, step, at, scale)?;
                 draw(cx, &self.common, Purpose::CompareZero, step, at, &mut zero)?;
-                for (d, (s, z)) in
-                    d.as_flattened_mut().iter_mut().zip(scale.as_flattened().iter().zip(zero.as_flattened()))
-                {
-                    *d = mul_add(*d, *s, if self.first { *z } else { neg(*z) });
-                }
+                blind(&mut d, scale, &zero, self.first);
                 store(&d, out);
                 Ok(())
             })
@@ -186,17 +193,20 @@ pub(crate) fn some_zero(left: &[u8], right: &[u8]) -> Vec<u64> {
         .flat_map_iter(|(left, right)| {
             let mut found: Row = [0; TILE];
             with_tile(left, |left| {
-                with_tile(right, |right| {
-                    for (left, right) in left.iter().zip(right) {
-                        for e in 0..TILE {
-                            found[e] |= u8::from(reduce(left[e] + right[e]) == 0);
-                        }
-                    }
-                });
+                with_tile(right, |right| some_zero_of(left, right, &mut found));
             });
             found.into_iter().map(u64::from).take(left.len() / BITS)
         })
         .collect()
+}
+
+#[multiversion(targets = "simd")]
+fn some_zero_of(left: &Tile, right: &Tile, found: &mut Row) {
+    for (left, right) in left.iter().zip(right) {
+        for e in 0..TILE {
+            found[e] |= u8::from(reduce(left[e] + right[e]) == 0);
+        }
+    }
 }
 
 #[cfg(test)]

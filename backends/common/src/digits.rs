@@ -1,9 +1,10 @@
 //! Tiles of digits in Z_67: 64 elements side by side, one row for each bit.
 //!
 //! A tile is one chunk of the generator's digit streams. Rows run over elements, so every loop here is
-//! the same operation on 64 neighbouring bytes, which the compiler turns into vector code; nothing
-//! branches on a digit or looks one up.
+//! the same operation on 64 neighbouring bytes, which the compiler turns into vector code, one version for each set of instructions;
+//! nothing branches on a digit or looks one up.
 
+use multiversion::multiversion;
 use treville_prg::{CHUNK_DIGITS, FIELD};
 
 /// Elements of a tile.
@@ -53,13 +54,9 @@ pub(crate) struct Planes([Row; 8]);
 impl Planes {
     /// Missing values count as zero.
     pub(crate) fn new(values: impl Iterator<Item = u64>) -> Self {
-        let mut planes = [[0; TILE]; 8];
-        for (e, value) in values.enumerate() {
-            for (plane, byte) in planes.iter_mut().zip(value.to_le_bytes()) {
-                plane[e] = byte;
-            }
-        }
-        Planes(planes)
+        let mut all = [0; TILE];
+        all.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+        Planes(bytes_by_significance(&all))
     }
 
     /// Bit `i` of each value, as 0 or 1.
@@ -69,7 +66,13 @@ impl Planes {
     }
 }
 
+#[multiversion(targets = "simd")]
+fn bytes_by_significance(values: &[u64; TILE]) -> [Row; 8] {
+    std::array::from_fn(|plane| values.map(|value| (value >> (8 * plane)) as u8))
+}
+
 /// Makes of the first share of the bits of `values` the second one.
+#[multiversion(targets = "simd")]
 pub(crate) fn second_share(values: &Planes, share: &mut Tile) {
     for (i, row) in share.iter_mut().enumerate() {
         let bits = values.bit(i);
@@ -80,6 +83,7 @@ pub(crate) fn second_share(values: &Planes, share: &mut Tile) {
 }
 
 /// Turns the digits of each element by its own distance: digit i goes to place i + turn mod 64. `room` is overwritten.
+#[multiversion(targets = "simd")]
 pub(crate) fn rotate(tile: &mut Tile, turns: &Row, room: &mut Tile) {
     for stage in (0..BITS.ilog2()).step_by(2) {
         rotate_by_bit(tile, turns, stage, room);
@@ -90,6 +94,7 @@ pub(crate) fn rotate(tile: &mut Tile, turns: &Row, room: &mut Tile) {
 const _: () = assert!(BITS.ilog2().is_multiple_of(2));
 
 /// Turns those elements by 2^stage whose distance has this bit.
+#[inline(always)]
 fn rotate_by_bit(tile: &Tile, turns: &Row, stage: u32, turned: &mut Tile) {
     let mask = turns.map(|turn| ((turn >> stage) & 1).wrapping_neg());
     for (i, row) in turned.iter_mut().enumerate() {
@@ -126,6 +131,7 @@ pub(crate) fn with_tile<R>(wire: &[u8], then: impl FnOnce(&Tile) -> R) -> R {
 }
 
 /// Whether all bytes are digits.
+#[multiversion(targets = "simd")]
 pub(crate) fn are_digits(wire: &[u8]) -> bool {
     wire.iter().fold(0, |most, &digit| digit.max(most)) < FIELD
 }

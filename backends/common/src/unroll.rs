@@ -1,7 +1,7 @@
 //! Convolutions as matrix products of unrolled operands: what SecureNN masks.
 
 use treville_protocol::Bilinear;
-use treville_ring::{RingBits, RingTensor, Window, tensor};
+use treville_ring::{RingTensor, Window, tensor};
 
 /// A convolution of given shapes as a stack of matrix products: for each sample and group, places by taps times taps by output channels.
 ///
@@ -106,7 +106,7 @@ fn source(window: &Window, axis: usize, place: usize, tap: usize, extent: usize,
 
 #[cfg(test)]
 mod tests {
-    use treville_ring::{ConvSpec, ConvTransposeSpec};
+    use treville_ring::{ConvSpec, ConvTransposeSpec, RingBits};
 
     use super::*;
 
