@@ -58,25 +58,27 @@ impl Holder {
     /// k02 would give it.
     async fn share_convert(&self, cx: &Cx<'_>, a: Vec<u64>) -> Result<Vec<u64>> {
         let step = cx.next_step();
-        let mut compared = Vec::with_capacity(a.len());
-        let mut converted = Vec::with_capacity(a.len());
-        for block in blocks(a.len()) {
+        let n_all = a.len();
+        let mut compared = Vec::with_capacity(n_all);
+        // From a to the result, in place.
+        let mut converted = a;
+        for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
             let r_0 = words(cx, &self.common, Purpose::ConvertMask0, step, first, n)?;
             let mut r_1 = words(cx, &self.common, Purpose::ConvertMask1, step, first, n)?;
             let mut masked = Vec::with_capacity(n);
-            for (i, a) in a[block].iter().enumerate() {
+            for (i, a) in converted[block].iter_mut().enumerate() {
                 r_1[i] = r_1[i].wrapping_add(u64::from(r_0[i].wrapping_add(r_1[i]) == 0));
                 let (r, alpha) = carrying_add(r_0[i], r_1[i]);
                 let (m, beta) = carrying_add(*a, if self.first { r_0[i] } else { r_1[i] });
                 masked.push(m);
                 compared.push(r.wrapping_sub(1));
-                converted.push(odd::add(odd::sub(odd::canonical(*a), beta), self.public(alpha + 1)));
+                *a = odd::add(odd::sub(odd::canonical(*a), beta), self.public(alpha + 1));
             }
             cx.send(HELPER, words_into_bytes(masked)).await?;
         }
-        let flips = self.flips(cx, step, 0, a.len())?;
-        for block in blocks(a.len()) {
+        let flips = self.flips(cx, step, 0, n_all)?;
+        for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
             let (bits, carry) = if self.draws {
                 (None, odd_words(cx, &self.dealt, Purpose::ConvertCarry, step, first, n)?)
@@ -91,7 +93,8 @@ impl Holder {
                 *value = odd::sub(*value, carry);
             }
         }
-        for block in blocks(a.len()) {
+        drop(compared);
+        for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
             let answers = if self.draws {
                 odd_words(cx, &self.dealt, Purpose::ConvertCompared, step, first, n)?
@@ -132,7 +135,6 @@ impl Holder {
             cx.send(self.peer, words_to_bytes(&r[block])).await?;
         }
         let flips = self.flips(cx, step, 0, n_all)?;
-        let mut lowest = Vec::with_capacity(n_all);
         for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
             for (r, theirs) in r[block.clone()].iter_mut().zip(wire::recv_odd_words(cx, self.peer, n).await?) {
@@ -146,39 +148,44 @@ impl Holder {
             };
             let question = self.ask(cx, step, first, &r[block.clone()], &flips[block.clone()], bits.as_deref())?;
             cx.send(HELPER, question.into()).await?;
-            lowest.extend(x.iter().zip(&r[block]).map(|(x, r)| self.xor_public(*x, r & 1)));
+            for (r, x) in r[block].iter_mut().zip(x) {
+                *r = self.xor_public(x, *r & 1);
+            }
         }
+        let lowest = r;
         let mut openings = Vec::new();
         for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
-            let (answers, c) = if self.first {
+            let (mut greater, dealt) = if self.first {
                 let answers = if self.draws {
                     words(cx, &self.dealt, Purpose::MsbCompared, step, first, n)?
                 } else {
                     wire::recv_words(cx, HELPER, n).await?
                 };
-                (answers, self.masks_product(cx, product, first, n).await?)
+                (answers, None)
             } else {
                 let mut answers = wire::recv_words(cx, HELPER, 2 * n).await?;
                 let c = answers.split_off(n);
-                (answers, c)
+                (answers, Some(c))
             };
-            let greater: Vec<u64> = answers
-                .iter()
-                .zip(&flips[block.clone()])
-                .map(|(x, flip)| self.xor_public(*x, u64::from(*flip)))
-                .collect();
-            let masked = self.mask_factors(cx, product, first, &greater, &lowest[block.clone()])?;
+            for (x, flip) in greater.iter_mut().zip(&flips[block.clone()]) {
+                *x = self.xor_public(*x, u64::from(*flip));
+            }
+            let masked = self.mask_factors(cx, product, first, &greater, &lowest[block])?;
             cx.send(self.peer, words_to_bytes(&masked)).await?;
-            openings.push((masked, c, greater));
+            openings.push((masked, dealt, greater));
         }
-        let mut bits = Vec::with_capacity(n_all);
-        for (block, (masked, c, greater)) in blocks(n_all).zip(openings) {
-            let lowest = &lowest[block];
+        let mut bits = lowest;
+        for (block, (masked, dealt, greater)) in blocks(n_all).zip(openings) {
+            let c = match dealt {
+                Some(c) => c,
+                None => self.masks_product(cx, product, block.start, block.len()).await?,
+            };
+            let lowest = &mut bits[block];
             let both = self.finish_product(cx, masked, &greater, lowest, &c).await?;
-            bits.extend(
-                (0..both.len()).map(|i| greater[i].wrapping_add(lowest[i]).wrapping_sub(both[i].wrapping_mul(2))),
-            );
+            for ((bit, greater), both) in lowest.iter_mut().zip(greater).zip(both) {
+                *bit = greater.wrapping_add(*bit).wrapping_sub(both.wrapping_mul(2));
+            }
         }
         Ok(bits)
     }

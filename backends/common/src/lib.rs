@@ -36,7 +36,7 @@ mod wire;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use treville_net::{Party, words_to_bytes};
+use treville_net::Party;
 use treville_protocol::{
     BackendInfo, Bilinear, Cx, Env, Protocol, ProtocolError, Recorder, Result, Rounding, ScaleDown, Selection,
 };
@@ -137,14 +137,13 @@ impl<V: Variant> Protocol for HelperAided<V> {
         match &self.role {
             Role::Helper(helper) if owner == HELPER => {
                 let rest = sub(&mine(value)?, &mask(&helper.client)?);
-                cx.send(SERVER, words_to_bytes(rest.as_slice().expect("invariant: sums are in standard layout")))
-                    .await?;
+                wire::send_tensor(cx, SERVER, rest.into_raw_vec_and_offset().0).await?;
                 Ok(Share::absent(shape))
             }
             Role::Helper(_) => Ok(Share::absent(shape)),
             Role::Holder(holder) if owner == HELPER && holder.first => Ok(Share::held(mask(&holder.dealt)?)),
             Role::Holder(_) if owner == HELPER => {
-                Ok(Share::held(tensor::from_vec(shape, wire::recv_words(cx, HELPER, n).await?)))
+                Ok(Share::held(tensor::from_vec(shape, wire::recv_tensor(cx, HELPER, n).await?)))
             }
             Role::Holder(holder) if (owner == CLIENT) == holder.first => {
                 Ok(Share::held(sub(&mine(value)?, &mask(&holder.common)?)))
@@ -171,8 +170,8 @@ impl<V: Variant> Protocol for HelperAided<V> {
                 if !to.contains(&HELPER) {
                     return Ok(None);
                 }
-                let mut sum = wire::recv_words(cx, CLIENT, n).await?;
-                wire::add_to(&mut sum, &wire::recv_words(cx, SERVER, n).await?);
+                let mut sum = wire::recv_tensor(cx, CLIENT, n).await?;
+                wire::recv_and_add(cx, SERVER, &mut sum).await?;
                 Ok(Some(tensor::from_vec(x.shape(), sum)))
             }
             Role::Holder(holder) => {
@@ -183,16 +182,16 @@ impl<V: Variant> Protocol for HelperAided<V> {
                         .iter()
                         .zip(zero)
                         .map(|(x, z)| if holder.first { x.wrapping_add(z) } else { x.wrapping_sub(z) });
-                    cx.send(HELPER, treville_net::words_into_bytes(masked.collect())).await?;
+                    wire::send_tensor(cx, HELPER, masked.collect()).await?;
                 }
                 if to.contains(&holder.peer) {
-                    cx.send(holder.peer, words_to_bytes(x.words())).await?;
+                    wire::send_tensor(cx, holder.peer, x.words().to_vec()).await?;
                 }
                 if !to.contains(&cx.me()) {
                     return Ok(None);
                 }
-                let mut sum = wire::recv_words(cx, holder.peer, n).await?;
-                wire::add_to(&mut sum, x.words());
+                let mut sum = x.words().to_vec();
+                wire::recv_and_add(cx, holder.peer, &mut sum).await?;
                 Ok(Some(tensor::from_vec(x.shape(), sum)))
             }
         }
@@ -239,11 +238,11 @@ impl<V: Variant> Protocol for HelperAided<V> {
         let form = |w: &RingTensor| unrolled.as_ref().map(|unrolled| unrolled.second(w));
         match (&self.role, &unrolled) {
             (Role::Holder(holder), None) => {
-                Ok(Share::held(holder.bilinear(cx, kind, x.tensor(), &w.prepared, &form, &y).await?))
+                Ok(Share::held(holder.bilinear(cx, kind, x.tensor(), &w.prepared, &form).await?))
             }
             (Role::Holder(holder), Some(u)) => {
                 let x = u.first(x.tensor());
-                let y = holder.bilinear(cx, &Bilinear::MatMul, &x, &w.prepared, &form, &u.y).await?;
+                let y = holder.bilinear(cx, &Bilinear::MatMul, &x, &w.prepared, &form).await?;
                 Ok(Share::held(u.result(&y)))
             }
             (Role::Helper(helper), None) => {

@@ -19,11 +19,10 @@
 //! # Source
 //! CrypTFlow (Kumar et al., S&P 2020), section 5, and SecureNN (Wagh et al., PoPETs 2019), algorithm 1, whose masks also come from P2.
 
-use bytes::Bytes;
 use treville_net::{words_into_bytes, words_to_bytes};
 use treville_prg::{Prg, SESSION_INFERENCE, StreamId};
 use treville_protocol::{Bilinear, Cx, Result};
-use treville_ring::{RingTensor, add_assign, sub, sub_assign, tensor};
+use treville_ring::{RingTensor, add_assign, sub, sub_assign, sub_from, tensor};
 
 use crate::drelu::blocks;
 use crate::streams::{Helper, Holder, Purpose, stream, words};
@@ -77,18 +76,17 @@ fn mask(cx: &Cx<'_>, prg: &Prg, purpose: Purpose, step: u16, shape: &[usize]) ->
     Ok(tensor::from_vec(shape, words(cx, prg, purpose, step, 0, shape.iter().product())?))
 }
 
-/// The elements of a tensor as a message.
-fn message(x: &RingTensor) -> Bytes {
-    words_to_bytes(x.as_slice().expect("invariant: sums and products are in standard layout"))
+/// The elements of a tensor that is in standard layout, as sums and products are.
+fn elements(x: &mut RingTensor) -> &mut [u64] {
+    x.as_slice_mut().expect("invariant: standard layout")
 }
 
 impl Holder {
     /// Opens `share` less the mask: this party's part of it has been subtracted already.
     async fn open(&self, cx: &Cx<'_>, masked: RingTensor) -> Result<RingTensor> {
-        cx.send(self.peer, message(&masked)).await?;
-        let theirs = tensor::from_vec(masked.shape(), wire::recv_words(cx, self.peer, masked.len()).await?);
         let mut opened = masked;
-        add_assign(&mut opened, &theirs);
+        wire::send_tensor(cx, self.peer, elements(&mut opened).to_vec()).await?;
+        wire::recv_and_add(cx, self.peer, elements(&mut opened)).await?;
         Ok(opened)
     }
 
@@ -110,27 +108,29 @@ impl Holder {
         x: &RingTensor,
         w: &Prepared,
         form: &(dyn Fn(&RingTensor) -> Option<RingTensor> + Sync),
-        y: &[usize],
     ) -> Result<RingTensor> {
         let step = cx.next_step();
         let opened = w.opened.as_ref().expect("invariant: client and server have opened it").tensor();
         let a = mask(cx, &self.dealt, Purpose::TripleLeft, step, x.shape())?;
-        let masked = sub(x, &a);
-        cx.send(self.peer, message(&masked)).await?;
+        wire::send_tensor(cx, self.peer, sub(x, &a).into_raw_vec_and_offset().0).await?;
         // While the peer's message is on its way.
         let mut product = kind.apply(cx.ring, &a, form(opened).as_ref().unwrap_or(opened));
-        drop(a);
         // F + B_0 at the client, B_1 at the server.
         let mut own = w.mask.part(cx, &self.dealt)?;
         if self.first {
             add_assign(&mut own, opened);
         }
         let own = form(&own).unwrap_or(own);
-        let mut e = masked;
-        add_assign(&mut e, &tensor::from_vec(x.shape(), wire::recv_words(cx, self.peer, x.len()).await?));
+        let mut e = a;
+        sub_from(&mut e, x);
+        wire::recv_and_add(cx, self.peer, elements(&mut e)).await?;
         add_assign(&mut product, &kind.apply(cx.ring, &e, &own));
-        let c = tensor::from_vec(y, self.masks_product(cx, step, 0, product.len()).await?);
-        add_assign(&mut product, &c);
+        drop(e);
+        let sums = elements(&mut product);
+        for block in blocks(sums.len()) {
+            let c = self.masks_product(cx, step, block.start, block.len()).await?;
+            wire::add_to(&mut sums[block], &c);
+        }
         Ok(product)
     }
 
@@ -237,7 +237,7 @@ impl Helper {
         let b = form(&b).unwrap_or(b);
         let mut c = kind.apply(cx.ring, &self.mask(cx, Purpose::TripleLeft, step, x)?, &b);
         sub_assign(&mut c, &mask(cx, &self.client, Purpose::TripleProduct, step, y)?);
-        cx.send(SERVER, message(&c)).await
+        wire::send_tensor(cx, SERVER, c.into_raw_vec_and_offset().0).await
     }
 
     /// P2's side of [`Holder::mul`] for `k` pairs.

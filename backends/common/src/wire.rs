@@ -1,14 +1,43 @@
-//! Vectors of ring elements as messages.
+//! Vectors of ring elements as messages. A tensor goes in one message a block, so that the receiver keeps no second copy of a large one.
 
 use bytes::Bytes;
-use treville_net::{Party, bytes_to_words};
+use treville_net::{Party, bytes_to_words, words_into_bytes};
 use treville_protocol::{Cx, ProtocolError, Result};
 
 use crate::digits::are_digits;
+use crate::drelu::blocks;
 
-/// Receives `n` ring elements.
+/// Sends a tensor's elements.
+pub(crate) async fn send_tensor(cx: &Cx<'_>, to: Party, words: Vec<u64>) -> Result<()> {
+    let n = words.len();
+    let message = words_into_bytes(words);
+    for block in blocks(n) {
+        cx.send(to, message.slice(8 * block.start..8 * block.end)).await?;
+    }
+    Ok(())
+}
+
+/// Receives `n` ring elements in one message.
 pub(crate) async fn recv_words(cx: &Cx<'_>, from: Party, n: usize) -> Result<Vec<u64>> {
     Ok(words(&cx.recv(from, 8 * n).await?))
+}
+
+/// Receives a tensor's `n` elements.
+pub(crate) async fn recv_tensor(cx: &Cx<'_>, from: Party, n: usize) -> Result<Vec<u64>> {
+    let mut all = Vec::with_capacity(n);
+    for block in blocks(n) {
+        all.extend(recv_words(cx, from, block.len()).await?);
+    }
+    Ok(all)
+}
+
+/// Receives a tensor's elements, and adds them to `sum`.
+pub(crate) async fn recv_and_add(cx: &Cx<'_>, from: Party, sum: &mut [u64]) -> Result<()> {
+    for block in blocks(sum.len()) {
+        let part = recv_words(cx, from, block.len()).await?;
+        add_to(&mut sum[block], &part);
+    }
+    Ok(())
 }
 
 /// Receives `n` elements of Z_(2^64 - 1).

@@ -4,8 +4,9 @@
 //! that all party programs share stands here: arguments, the party file, keys, the handshake,
 //! `.npy` in and out, the report, exit codes. `treville simulate` runs the same
 //! [`run_session`] over in-memory transports with an interpreter as the program.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod allocator;
 mod args;
 mod error;
 mod files;

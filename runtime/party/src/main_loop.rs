@@ -14,6 +14,7 @@ use treville_net::tls::{TlsConfig, connect};
 use treville_net::{NetError, Shape, Shaped, Tag, Transport, memory};
 use treville_protocol::{BackendInfo, Env};
 
+use crate::allocator::share_one_heap;
 use crate::files::write_whole;
 use crate::{
     AnyProgram, Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, Samples, SessionData, WeightFile,
@@ -22,6 +23,7 @@ use crate::{
 
 /// The entry point of a generated party program.
 pub fn main(backend: &BackendInfo, manifest: &str, program: &dyn AnyProgram) -> ExitCode {
+    share_one_heap();
     let args = match PartyArgs::try_parse() {
         Ok(args) => args,
         Err(e) => {

@@ -46,6 +46,14 @@ pub fn sub_assign(a: &mut RingTensor, b: &RingTensor) {
     zip_assign(a, b, u64::wrapping_sub);
 }
 
+/// a = b - a.
+///
+/// # Panics
+/// When the shapes differ.
+pub fn sub_from(a: &mut RingTensor, b: &RingTensor) {
+    zip_assign(a, b, |a, b| b.wrapping_sub(a));
+}
+
 /// -x.
 pub fn neg(x: &RingTensor) -> RingTensor {
     map(x, u64::wrapping_neg)

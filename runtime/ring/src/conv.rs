@@ -1,6 +1,8 @@
 //! Convolution mod 2^64 over any number of spatial axes.
 
-use ndarray::{CowArray, IxDyn};
+use std::ops::Range;
+
+use ndarray::{Axis, CowArray, IxDyn, Slice};
 use rayon::prelude::*;
 
 use crate::kernel::Kernel;
@@ -68,34 +70,69 @@ pub fn conv_with(kernel: Kernel, x: &RingTensor, filter: &RingTensor, spec: &Con
     }
     let loops = kernel.loops();
     let window = &spec.window;
-    let x = with_padding(x, window);
-    let x_group = x.len() / (x.shape()[0] * spec.groups);
+    let filter = filter.as_standard_layout();
     let filter_group = filter.len() / spec.groups;
     let out_group = out.len() / (x.shape()[0] * spec.groups);
-    // What lies under tap t of the window at output position p is at p's offset plus t's offset.
-    let multiples = |count: usize, step: usize| (0..count).map(|i| i * step).collect::<Vec<_>>();
-    let each = |counts: &[usize], steps: &[usize]| counts.iter().zip(steps).map(|(c, s)| multiples(*c, *s)).collect();
-    let positions: Vec<Vec<usize>> = each(&out_shape[2..], &window.strides);
-    let positions = places(&positions, &x.shape()[2..]);
-    let taps: Vec<Vec<usize>> = each(&filter.shape()[1..], &[&[1], &window.dilations[..]].concat());
-    let taps = places(&taps, &x.shape()[1..]);
-    let filter = filter.as_standard_layout();
-    let x = x.as_slice().expect("invariant: standard layout");
-    let filter = filter.as_slice().expect("invariant: standard layout");
-    out.par_chunks_mut(out_group).enumerate().for_each(|(i, out)| {
-        let filter = &filter[i % spec.groups * filter_group..][..filter_group];
-        let left = Operand::rows(filter, filter_group / taps.len(), taps.len());
-        let right = Operand::new(&x[i * x_group..][..x_group], &positions, &taps);
-        product(&loops, &left, &right, out);
-    });
+    let maps = out_shape[1] / spec.groups;
+    let plane = out_group / maps;
+    let (n_outputs, others) = out_shape[2..].split_first().unwrap_or((&1, &[]));
+    // The outputs at each place along the first spatial axis.
+    let slice: usize = others.iter().product();
+    for slab in slabs(x.shape(), window, *n_outputs) {
+        let x = under(x, window, slab.clone());
+        let x_group = x.len() / (x.shape()[0] * spec.groups);
+        // What lies under tap t of the window at output position p is at p's offset plus t's offset.
+        let multiples = |count: usize, step: usize| (0..count).map(|i| i * step).collect::<Vec<_>>();
+        let each =
+            |counts: &[usize], steps: &[usize]| counts.iter().zip(steps).map(|(c, s)| multiples(*c, *s)).collect();
+        let positions: Vec<Vec<usize>> = each(&[&[slab.len()], others].concat(), &window.strides);
+        let positions = places(&positions, &x.shape()[2..]);
+        let taps: Vec<Vec<usize>> = each(&filter.shape()[1..], &[&[1], &window.dilations[..]].concat());
+        let taps = places(&taps, &x.shape()[1..]);
+        let x = x.as_slice().expect("invariant: standard layout");
+        let filter = filter.as_slice().expect("invariant: standard layout");
+        let slab = slab.start * slice..slab.end * slice;
+        out.par_chunks_mut(out_group).enumerate().for_each(|(i, out)| {
+            let filter = &filter[i % spec.groups * filter_group..][..filter_group];
+            let left = Operand::rows(filter, maps, taps.len());
+            let right = Operand::new(&x[i * x_group..][..x_group], &positions, &taps);
+            product(&loops, &left, &right, out.chunks_mut(plane).map(|map| &mut map[slab.clone()]).collect());
+        });
+    }
     from_vec(&out_shape, out)
 }
 
-/// `x` in standard layout with the window's padding around it.
-fn with_padding<'a>(x: &'a RingTensor, window: &Window) -> CowArray<'a, u64, IxDyn> {
-    if window.pads_begin.iter().chain(&window.pads_end).all(|&pad| pad == 0) {
+/// Padded elements that are laid out at a time: they stay in the third-level cache.
+const SLAB: usize = 1 << 20;
+
+/// The outputs along the first spatial axis, in parts that look at few elements each if these have to be padded.
+fn slabs(x: &[usize], window: &Window, n_outputs: usize) -> impl Iterator<Item = Range<usize>> {
+    let len = if is_padded(window) {
+        let slice: usize = x[..2].iter().chain(&x[3..]).product();
+        (SLAB / slice / window.strides[0]).max(window.kernel[0])
+    } else {
+        n_outputs
+    };
+    (0..n_outputs).step_by(len).map(move |start| start..n_outputs.min(start + len))
+}
+
+fn is_padded(window: &Window) -> bool {
+    window.pads_begin.iter().chain(&window.pads_end).any(|&pad| pad != 0)
+}
+
+/// What the outputs `slab` along the first spatial axis look at, in standard layout, with the window's padding around it.
+fn under<'a>(x: &'a RingTensor, window: &Window, slab: Range<usize>) -> CowArray<'a, u64, IxDyn> {
+    if !is_padded(window) {
         return x.as_standard_layout();
     }
-    let around = |pads: &[usize]| [&[0, 0], pads].concat();
-    pad(x, &around(&window.pads_begin), &around(&window.pads_end), 0).into()
+    // In the padded tensor, and what of it lies in x.
+    let seen = slab.start * window.strides[0]..(slab.end - 1) * window.strides[0] + window.extent(0);
+    let (before, size) = (window.pads_begin[0], x.shape()[2]);
+    let inside = seen.start.clamp(before, before + size)..seen.end.clamp(before, before + size);
+    let mut begin = [&[0, 0], &window.pads_begin[..]].concat();
+    let mut end = [&[0, 0], &window.pads_end[..]].concat();
+    begin[2] = inside.start.clamp(seen.start, seen.end) - seen.start;
+    end[2] = seen.end - inside.end.clamp(seen.start, seen.end);
+    let inside = x.slice_axis(Axis(2), Slice::from(inside.start - before..inside.end - before));
+    pad(&inside, &begin, &end, 0).into()
 }

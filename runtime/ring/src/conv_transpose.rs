@@ -129,7 +129,7 @@ pub fn conv_transpose_with(
             let left = Operand::new(filter, &rows[..], &filter_depth[..]);
             let right = Operand::new(x, &positions[..], &depth[..]);
             let mut sums = vec![0; maps * positions.len()];
-            product(&loops, &left, &right, &mut sums);
+            product(&loops, &left, &right, sums.chunks_mut(positions.len()).collect());
             out.par_chunks_mut(out_plane).zip(sums.par_chunks(positions.len())).for_each(|(out, sums)| {
                 targets.iter().zip(sums).for_each(|(&target, &sum)| out[target] = sum);
             });

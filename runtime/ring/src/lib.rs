@@ -24,7 +24,7 @@ mod window;
 
 pub use arith::{
     Share, add, add_assign, avg_pool, map, mul, neg, reduce, reduce_sum, scale, scale_down_share, shift_left,
-    shift_right, sub, sub_assign, wrap, zip_with,
+    shift_right, sub, sub_assign, sub_from, wrap, zip_with,
 };
 pub use bits::{RingBits, RingBitsError};
 pub use conv::{ConvSpec, conv, conv_with};

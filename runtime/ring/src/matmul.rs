@@ -67,5 +67,5 @@ const LAYOUT: &str = "invariant: standard layout";
 
 /// The product of one (M, K) and one (K, N) matrix, added to `out`.
 fn matrices(loops: &Loops, a: &[u64], b: &[u64], [m, k, n]: [usize; 3], out: &mut [u64]) {
-    product(loops, &Operand::rows(a, m, k), &Operand::columns(b, n, k), out);
+    product(loops, &Operand::rows(a, m, k), &Operand::columns(b, n, k), out.chunks_mut(n).collect());
 }

@@ -25,15 +25,15 @@ const THIN_BLOCK: usize = 4096;
 /// Products (multiply-adds) that are worth a thread.
 const PARALLEL_MIN: usize = 1 << 17;
 
-/// Adds to `out`, row-major, the scalar product of vector i of `left` and vector j of `right` at row i and column j.
-pub(crate) fn product(loops: &Loops, left: &Operand, right: &Operand, out: &mut [u64]) {
+/// Adds to place j of line i the scalar product of vector i of `left` and vector j of `right`.
+pub(crate) fn product(loops: &Loops, left: &Operand, right: &Operand, mut lines: Vec<&mut [u64]>) {
     let (m, n, k) = (left.n_outer(), right.n_outer(), left.n_depth());
-    debug_assert!(out.len() == m * n && k == right.n_depth());
+    debug_assert!(lines.len() == m && lines.iter().all(|line| line.len() == n) && k == right.n_depth());
     if m == 0 || n == 0 || k == 0 {
         return;
     }
     if m.min(n) <= THIN {
-        return thin(loops, left, right, out);
+        return thin(loops, left, right, &mut lines);
     }
     // Rounding up to whole tiles wastes more on one side than on the other.
     let padded =
@@ -42,7 +42,7 @@ pub(crate) fn product(loops: &Loops, left: &Operand, right: &Operand, out: &mut 
     let (rows, columns) = if transposed { (right, left) } else { (left, right) };
     let (row_cut, column_cut) = cuts(loops, rows.n_outer(), columns.n_outer(), k);
     let (line_cut, place_cut) = if transposed { (column_cut, row_cut) } else { (row_cut, column_cut) };
-    cut(out, n, line_cut, place_cut).into_par_iter().for_each(|block| task(loops, rows, columns, block, transposed));
+    cut(lines, n, line_cut, place_cut).into_par_iter().for_each(|block| task(loops, rows, columns, block, transposed));
 }
 
 /// The sizes of the blocks that threads take, in rows and columns in the orientation of the tiles.
@@ -61,10 +61,10 @@ struct Block<'a> {
     lines: Vec<&'a mut [u64]>,
 }
 
-/// Cuts a matrix with `n` columns into blocks.
-fn cut(out: &mut [u64], n: usize, row_cut: usize, column_cut: usize) -> Vec<Block<'_>> {
+/// Cuts lines of `n` places into blocks.
+fn cut(lines: Vec<&mut [u64]>, n: usize, row_cut: usize, column_cut: usize) -> Vec<Block<'_>> {
     let mut blocks: Vec<Block> = Vec::new();
-    for (i, line) in out.chunks_mut(n).enumerate() {
+    for (i, line) in lines.into_iter().enumerate() {
         if i % row_cut == 0 {
             blocks.extend((0..n).step_by(column_cut).map(|start| Block {
                 rows: i..i,
@@ -142,7 +142,7 @@ fn add<'a>(to: &mut [u64], sums: impl IntoIterator<Item = &'a u64>) {
 }
 
 /// A product with few vectors on one side: a pass over the other side, which is read where it lies.
-fn thin(loops: &Loops, left: &Operand, right: &Operand, out: &mut [u64]) {
+fn thin(loops: &Loops, left: &Operand, right: &Operand, lines: &mut [&mut [u64]]) {
     let (m, n, k) = (left.n_outer(), right.n_outer(), left.n_depth());
     let (few, many, few_is_left) = if m <= n { (left, right, true) } else { (right, left, false) };
     let few: Vec<Vec<u64>> = (0..few.n_outer()).map(|i| few.vector(i, &mut Vec::new()).to_vec()).collect();
@@ -165,7 +165,7 @@ fn thin(loops: &Loops, left: &Operand, right: &Operand, out: &mut [u64]) {
     for (range, sums) in pieces {
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in range.clone().zip(sums) {
-                let to = &mut out[if few_is_left { i * n + j } else { j * n + i }];
+                let to = if few_is_left { &mut lines[i][j] } else { &mut lines[j][i] };
                 *to = to.wrapping_add(*sum);
             }
         }

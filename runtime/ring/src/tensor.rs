@@ -2,7 +2,7 @@
 //!
 //! Transpose, slice and broadcast are one mechanism: a strided view of a standard-layout tensor, written out in one pass.
 
-use ndarray::ArrayD;
+use ndarray::{ArrayD, ArrayRef, IxDyn};
 use rayon::prelude::*;
 
 /// Below this many elements the work of starting threads is not worth it.
@@ -146,7 +146,7 @@ pub fn take<T: Copy + Send + Sync>(x: &ArrayD<T>, axis: usize, indices: &[usize]
 ///
 /// # Panics
 /// When the lists have not one entry an axis.
-pub fn pad<T: Copy>(x: &ArrayD<T>, begin: &[usize], end: &[usize], value: T) -> ArrayD<T> {
+pub fn pad<T: Copy>(x: &ArrayRef<T, IxDyn>, begin: &[usize], end: &[usize], value: T) -> ArrayD<T> {
     assert!(begin.len() == x.ndim() && end.len() == x.ndim(), "pad needs one entry for each axis");
     let shape: Vec<usize> = (0..x.ndim()).map(|axis| begin[axis] + x.shape()[axis] + end[axis]).collect();
     let mut out = ArrayD::from_elem(shape, value);

@@ -261,6 +261,7 @@ fn conv_of_the_usual_layers() {
         ([1, 48, 30, 30], [48, 1, 3, 3], 1, 1, 1, 48),
         ([1, 64, 9, 9], [96, 32, 3, 3], 1, 1, 1, 2),
         ([1, 700, 3, 3], [2, 700, 3, 3], 1, 0, 0, 1),
+        ([1, 70, 150, 120], [3, 70, 3, 3], 2, 1, 2, 1),
     ];
     for (x, filter, stride, begin, end, groups) in layers {
         let mut window = Window::dense(&filter[2..]);
