@@ -2,63 +2,18 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{BOTH, input, signed, vector};
-use treville_net::{Frame, MemoryTransport, NetError, Party, PayloadBytes, Tag, Transport};
+use common::{BOTH, Tap, input, signed, vector};
 use treville_porthos::{CLIENT, Porthos};
 use treville_protocol::simulate::Simulation;
 use treville_protocol::{ProtocolError, Result, Session, Value};
 
-/// A transport that hands out what comes later than it came.
-struct Late {
-    inner: MemoryTransport,
-    latency: Duration,
-}
-
-#[async_trait::async_trait]
-impl Transport for Late {
-    fn me(&self) -> Party {
-        self.inner.me()
-    }
-    fn names(&self) -> &[String] {
-        self.inner.names()
-    }
-    async fn send(&self, to: Party, frame: Frame) -> std::result::Result<(), NetError> {
-        self.inner.send(to, frame).await
-    }
-    async fn recv(&self, from: Party, tag: Tag) -> std::result::Result<Frame, NetError> {
-        let frame = self.inner.recv(from, tag).await?;
-        tokio::time::sleep(self.latency).await;
-        Ok(frame)
-    }
-    fn payload_bytes(&self) -> PayloadBytes {
-        self.inner.payload_bytes()
-    }
-    fn seed_with(&self, peer: Party) -> [u8; 32] {
-        self.inner.seed_with(peer)
-    }
-    fn abort(&self, error: NetError) -> NetError {
-        self.inner.abort(error)
-    }
-    async fn failed(&self) -> NetError {
-        self.inner.failed().await
-    }
-    async fn close(&self) -> std::result::Result<(), NetError> {
-        self.inner.close().await
-    }
-}
-
 /// What the client has after a program of `n` branches: its result, its rounds, the bytes that it sent, and the seconds.
 fn run(n: u32, side_by_side: bool, latencies_ms: [u64; 3]) -> (Vec<i64>, u32, u64, f64) {
     let x = vector([5, -3, 0, 1 << 30, -(1 << 30)]);
-    let wrap = |inner: MemoryTransport| -> Arc<dyn Transport> {
-        let latency = Duration::from_millis(latencies_ms[inner.me().0]);
-        Arc::new(Late { inner, latency })
-    };
     let mut ended = Simulation::seeded(31)
-        .run_over::<Porthos, _, ProtocolError>(wrap, async |me, session: Session| {
+        .run_over::<Porthos, _, ProtocolError>(Tap::late(latencies_ms), async |me, session: Session| {
             let exec = session.inference(0);
             let shared = input(&exec, 0, me, CLIENT, &x).await?;
             let start = Instant::now();

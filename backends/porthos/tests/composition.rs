@@ -34,7 +34,7 @@ fn program() -> (Vec<Message>, Vec<Use>) {
             let setup = session.setup();
             let w = input(&setup, 0, me, SERVER, &w).await?;
             let v = input(&setup, 1, me, SERVER, &v).await?;
-            let prepared = setup.prepare_all(&[(2, &w), (3, &v)]).await?;
+            let prepared = [setup.prepare(2, &w).await?, setup.prepare(3, &v).await?];
             for inference in 0..2 {
                 let exec = session.inference(inference);
                 let shape = [SIDE, SIDE];

@@ -207,7 +207,10 @@ fn program<P: Protocol>() -> Vec<std::collections::BTreeMap<u32, treville_protoc
             let mine = |owner, value: &RingTensor| (me == owner).then(|| value.clone());
             let setup = session.setup();
             let shared = setup.input(0, SERVER, w.shape(), mine(SERVER, &w)).await?;
-            let weights = setup.prepare_all(&[(1, &shared), (2, &shared), (28, &shared)]).await?;
+            let mut weights = Vec::new();
+            for op in [1, 2, 28] {
+                weights.push(setup.prepare(op, &shared).await?);
+            }
             let spec = ConvSpec {
                 window: Window { pads_begin: vec![1, 1], pads_end: vec![1, 1], ..Window::dense(&[3, 3]) },
                 groups: 1,

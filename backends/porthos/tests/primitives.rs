@@ -179,12 +179,12 @@ fn weights_are_prepared_once_and_used_in_every_inference() {
     let results = three_parties(6, async |me, session| {
         let setup = session.setup();
         let shared = input(&setup, 0, me, SERVER, &w).await?;
-        let prepared = setup.prepare_all(&[(1, &shared)]).await?;
+        let prepared = setup.prepare(1, &shared).await?;
         let mut results = Vec::new();
         for (i, x) in xs.iter().enumerate() {
             let exec = session.inference(i as u32);
             let x = input(&exec, 2, me, CLIENT, x).await?;
-            let y = exec.matmul(3, &x, &prepared[0]).await?;
+            let y = exec.matmul(3, &x, &prepared).await?;
             results.push(exec.reveal(4, &y, &[CLIENT]).await?);
         }
         Ok(results)

@@ -24,7 +24,10 @@ fn audited() -> Arc<Audit> {
             let setup = session.setup();
             let filter = input(&setup, 0, me, SERVER, &filter).await?;
             let bias = input(&setup, 1, me, SERVER, &bias).await?;
-            let filters = setup.prepare_all(&[(2, &filter), (3, &filter), (4, &filter)]).await?;
+            let mut filters = Vec::new();
+            for op in 2..5 {
+                filters.push(setup.prepare(op, &filter).await?);
+            }
             for inference in 0..2 {
                 let exec = session.inference(inference);
                 let image = input(&exec, 10, me, CLIENT, &x).await?;

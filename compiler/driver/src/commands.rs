@@ -157,7 +157,7 @@ fn nodes_table(report: &RunReport, measured: bool) -> String {
         .map(|n| {
             let mut row = vec![n.name.clone(), n.op.clone(), bytes(n.bytes), n.rounds.to_string()];
             if measured {
-                row.extend([seconds(n.seconds), bytes(n.memory_bytes)]);
+                row.extend([seconds(n.seconds), n.memory_bytes.map_or("unknown".into(), bytes)]);
             }
             row
         })

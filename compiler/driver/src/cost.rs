@@ -20,15 +20,15 @@ struct NodeCost {
 
 /// Nanoseconds of computing, of all parties on one machine with two cores: an estimate, fitted to two runs and no more.
 ///
-/// Measured on 2 cores of an AMD EPYC on 2026-11-26 with porthos and scale 12: `treville run DIR --input x.npy --report r.json`,
-/// without `--net`, for ResNet50 (16.2 s; its comparisons take 14.4 s for 5.59 GB) and digits_cnn (12 ms in 59 rounds).
+/// Measured on 2 cores of an AMD EPYC (Zen 4) on 2026-11-26 with porthos and scale 12: `treville run DIR --input x.npy --report r.json`,
+/// without `--net`, for ResNet50 (7.6 s; its comparisons take 7.0 s for 5.59 GB) and digits_cnn (10 ms in 59 rounds).
 mod nanoseconds {
     /// For each payload byte of a comparison: random streams, shares, TLS.
-    pub(super) const PER_BYTE_COMPARED: f64 = 2.6;
+    pub(super) const PER_BYTE_COMPARED: f64 = 1.25;
     /// For each other payload byte.
-    pub(super) const PER_BYTE: f64 = 0.5;
+    pub(super) const PER_BYTE: f64 = 0.3;
     /// For each multiplication of the program; the parties together do several for it.
-    pub(super) const PER_MULTIPLICATION: f64 = 0.34;
+    pub(super) const PER_MULTIPLICATION: f64 = 0.11;
     /// For each round: the tasks that wake up.
     pub(super) const PER_ROUND: f64 = 160_000.0;
 }

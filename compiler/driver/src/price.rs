@@ -108,7 +108,7 @@ impl WithBackend for Pricing<'_> {
             Program::infer(&program, &session.inference(0), &weights, &Shapes).await
         })?;
         Ok(Price {
-            report: PartyReport::new(roles[0], 0.0, &session.reports()),
+            report: PartyReport::new(roles[0], 0.0, &session.reports(), None),
             weight_bytes: self.weight_bytes(P::info().costs),
         })
     }

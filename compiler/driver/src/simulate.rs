@@ -85,7 +85,7 @@ impl Simulation<'_> {
             let results = run_session(&session, transport.as_ref(), &program, &data)
                 .await
                 .inspect_err(|e| stop(transport.as_ref(), e))?;
-            Ok((results, PartyReport::new(role, start.elapsed().as_secs_f64(), &session.reports())))
+            Ok((results, PartyReport::new(role, start.elapsed().as_secs_f64(), &session.reports(), None)))
         })
     }
 }

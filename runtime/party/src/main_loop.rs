@@ -17,8 +17,8 @@ use treville_protocol::{BackendInfo, Env};
 use crate::allocator::share_one_heap;
 use crate::files::write_whole;
 use crate::{
-    AnyProgram, Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, Samples, SessionData, WeightFile,
-    run_session, write_npy,
+    AnyProgram, Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, PeakMemory, Samples, SessionData,
+    WeightFile, run_session, write_npy,
 };
 
 /// The entry point of a generated party program.
@@ -140,15 +140,20 @@ async fn session(
     let manifest = data.manifest;
     let env = Env { transport: transport.clone(), recorder: None, audit: None };
     let mut session = (backend.session)(env, manifest.ring()?)?;
-    if args.progress {
-        let nodes: Vec<String> = manifest.ops.iter().map(|o| o.node.clone()).collect();
-        session.on_progress(Box::new(move |op| {
-            eprintln!("progress: {}", nodes.get(op as usize).map_or("", String::as_str))
-        }));
-    }
+    let memory = Arc::new(PeakMemory::default());
+    let nodes: Option<Vec<String>> = args.progress.then(|| manifest.ops.iter().map(|o| o.node.clone()).collect());
+    session.on_progress(Box::new({
+        let memory = memory.clone();
+        move |op| {
+            memory.ended(op);
+            if let Some(nodes) = &nodes {
+                eprintln!("progress: {}", nodes.get(op as usize).map_or("", String::as_str));
+            }
+        }
+    }));
     let start = Instant::now();
     let results = run_session(&session, transport.as_ref(), program, data).await?;
-    Ok((results, PartyReport::new(data.role, start.elapsed().as_secs_f64(), &session.reports())))
+    Ok((results, PartyReport::new(data.role, start.elapsed().as_secs_f64(), &session.reports(), Some(&memory))))
 }
 
 /// Whom this party meets, and what it says first.

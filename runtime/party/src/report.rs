@@ -8,6 +8,7 @@ use treville_prg::SESSION_INFERENCE;
 use treville_protocol::OpReport;
 
 use crate::Manifest;
+use crate::memory::PeakMemory;
 
 /// What one party measured of one session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,9 +39,9 @@ pub struct OpMeasure {
     /// When it started, in seconds from the session's start on, and how many it took, each time.
     #[serde(default)]
     pub spans: Vec<(f64, f64)>,
-    /// The largest resident set of the process when it ended; 0 where the system does not say.
+    /// The largest resident set of the process while it ran.
     #[serde(default)]
-    pub resident_bytes: u64,
+    pub peak_rss_bytes: Option<u64>,
     /// Payload bytes sent over all inferences.
     pub bytes: u64,
     /// By inference, 0 standing for set-up and i + 1 for inference i: the depth of the chain of messages when the operation ended.
@@ -48,8 +49,8 @@ pub struct OpMeasure {
 }
 
 impl PartyReport {
-    /// Gathers what a session measured.
-    pub fn new(role: &str, seconds: f64, ops: &BTreeMap<u32, OpReport>) -> Self {
+    /// Gathers what a session measured; `memory` where the process is the party's alone.
+    pub fn new(role: &str, seconds: f64, ops: &BTreeMap<u32, OpReport>, memory: Option<&PeakMemory>) -> Self {
         let ops: BTreeMap<u32, OpMeasure> = ops
             .iter()
             .map(|(&op, r)| {
@@ -57,7 +58,8 @@ impl PartyReport {
                     r.depth_after.iter().map(|(&i, &d)| (if i == SESSION_INFERENCE { 0 } else { i + 1 }, d)).collect();
                 let spans = r.spans.iter().map(|(start, time)| (start.as_secs_f64(), time.as_secs_f64())).collect();
                 let (seconds, bytes) = (r.time.as_secs_f64(), r.sent.total());
-                (op, OpMeasure { seconds, spans, resident_bytes: r.resident, bytes, depth_after })
+                let peak_rss_bytes = memory.and_then(|memory| memory.of(op));
+                (op, OpMeasure { seconds, spans, peak_rss_bytes, bytes, depth_after })
             })
             .collect();
         let bytes_sent = ops.values().map(|o| o.bytes).sum();
@@ -67,7 +69,7 @@ impl PartyReport {
             seconds,
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64()) - seconds,
             cpu_seconds: cpu_seconds(),
-            peak_rss_bytes: peak_rss_bytes(),
+            peak_rss_bytes: memory.and_then(PeakMemory::overall),
             ops,
         }
     }
@@ -111,9 +113,9 @@ pub struct NodeReport {
     pub bytes: u64,
     /// What the node adds to the chain of dependent messages.
     pub rounds: u32,
-    /// The largest resident set of a party when one of its operations ended; 0 where the system does not say.
+    /// The largest resident set of a party while one of its operations ran.
     #[serde(default)]
-    pub memory_bytes: u64,
+    pub memory_bytes: Option<u64>,
 }
 
 /// Merges the parties' measurements; `parties` in the order of their indices.
@@ -153,8 +155,8 @@ pub fn merge_reports(manifest: &Manifest, mut parties: Vec<PartyReport>) -> RunR
         node.seconds += seconds;
         node.bytes += bytes;
         node.rounds += rounds_of[&info.op];
-        let resident = parties.iter().filter_map(|p| p.ops.get(&info.op)).map(|o| o.resident_bytes);
-        node.memory_bytes = node.memory_bytes.max(resident.max().unwrap_or(0));
+        let memory = parties.iter().filter_map(|p| p.ops.get(&info.op)?.peak_rss_bytes).max();
+        node.memory_bytes = node.memory_bytes.max(memory);
     }
     let bytes_total = parties.iter().map(|p| p.bytes_sent).sum();
     let seconds = parties.iter().map(|p| p.seconds).fold(0.0, f64::max);
@@ -183,11 +185,4 @@ fn cpu_seconds() -> Option<f64> {
     let ticks = |i: usize| fields.get(i)?.parse::<f64>().ok();
     // Fields 14 and 15 of proc(5), in the kernel's fixed user-visible unit of 1/100 s.
     Some((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-/// Largest resident set of this process from Linux's accounting; `None` elsewhere.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }

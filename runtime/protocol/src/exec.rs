@@ -31,8 +31,6 @@ pub struct OpReport {
     pub time: Duration,
     /// When it started, from the session's start on, and how long it took, each time.
     pub spans: Vec<(Duration, Duration)>,
-    /// The largest resident set of the process when it ended, in bytes; 0 where the system does not say.
-    pub resident: u64,
     /// Payload bytes that this party sent.
     pub sent: Traffic,
     /// By inference ([`SESSION_INFERENCE`] for set-up): the longest chain of dependent messages that had reached this party when the operation ended.
@@ -216,7 +214,6 @@ impl<'s> Exec<'s> {
         let time = start.elapsed();
         report.time += time;
         report.spans.push((start - session.start, time));
-        report.resident = report.resident.max(resident_bytes().unwrap_or(0));
         report.sent += &cx.sent();
         report.depth_after.insert(self.inference, cx.depth());
         drop(reports);
@@ -314,11 +311,6 @@ impl<'s> Exec<'s> {
             rest = after;
         }
         Ok(shared)
-    }
-
-    /// Makes several operands ready at once, in the rounds of one.
-    pub async fn prepare_all(&self, ws: &[(u32, &Value)]) -> Result<Vec<Prepared>> {
-        futures_util::future::try_join_all(ws.iter().map(|(op, w)| self.prepare(*op, w))).await
     }
 
     /// `llil.matmul`.
@@ -496,11 +488,4 @@ impl<'s> Exec<'s> {
         let reveals = branches.iter().zip(results).map(|(branch, (op, x, to))| branch.reveal(*op, x, to));
         futures_util::future::try_join_all(reveals).await
     }
-}
-
-/// The resident set of this process, from Linux's accounting.
-fn resident_bytes() -> Option<u64> {
-    // Pages; those of 4 KiB are all that the supported machines have.
-    let pages: u64 = std::fs::read_to_string("/proc/self/statm").ok()?.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * 4096)
 }

@@ -7,6 +7,7 @@
 )]
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use treville_net::{Frame, MemoryTransport, NetError, Party, PayloadBytes, Tag, Transport};
@@ -103,11 +104,12 @@ pub struct Message {
     pub payload: Bytes,
 }
 
-/// A transport that notes what its party sends, after `alter` has had its way with it.
+/// A transport that notes what its party sends, after `alter` has had its way with it, and hands out what it receives later than it came.
 pub struct Tap {
     inner: MemoryTransport,
     log: Arc<Mutex<Vec<Message>>>,
     alter: fn(&mut Message),
+    latency: Duration,
 }
 
 impl Tap {
@@ -116,7 +118,15 @@ impl Tap {
         log: &Arc<Mutex<Vec<Message>>>,
         alter: fn(&mut Message),
     ) -> impl Fn(MemoryTransport) -> Arc<dyn Transport> + Sync {
-        move |inner| Arc::new(Tap { inner, log: log.clone(), alter })
+        move |inner| Arc::new(Tap { inner, log: log.clone(), alter, latency: Duration::ZERO })
+    }
+
+    /// Wraps transports with a latency for each party.
+    pub fn late(latencies_ms: [u64; 3]) -> impl Fn(MemoryTransport) -> Arc<dyn Transport> + Sync {
+        move |inner| {
+            let latency = Duration::from_millis(latencies_ms[inner.me().0]);
+            Arc::new(Tap { inner, log: Arc::default(), alter: |_| {}, latency })
+        }
     }
 }
 
@@ -135,7 +145,11 @@ impl Transport for Tap {
         self.inner.send(to, Frame { payload: message.payload, ..frame }).await
     }
     async fn recv(&self, from: Party, tag: Tag) -> std::result::Result<Frame, NetError> {
-        self.inner.recv(from, tag).await
+        let frame = self.inner.recv(from, tag).await?;
+        if self.latency > Duration::ZERO {
+            tokio::time::sleep(self.latency).await;
+        }
+        Ok(frame)
     }
     fn payload_bytes(&self) -> PayloadBytes {
         self.inner.payload_bytes()
