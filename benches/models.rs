@@ -80,7 +80,7 @@ const MODELS: &[Model] = &[
     Model { name: "unet3d", input: &[1, 1, 64, 64, 64], source: Source::File("unet3d.onnx"), published: "" },
 ];
 
-const BACKENDS: [&str; 3] = ["cleartext", "securenn", "porthos"];
+const BACKENDS: [&str; 4] = ["cleartext", "securenn", "porthos", "porthos-packed"];
 
 fn main() {
     // Cargo passes `--bench`; what is left are names.

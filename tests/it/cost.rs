@@ -84,7 +84,7 @@ fn every_model_is_priced_as_it_is_measured() {
             .collect();
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let model = path(&model);
-        for backend in ["porthos", "securenn"] {
+        for backend in ["porthos", "porthos-packed", "securenn"] {
             let options = ["--scale", "12", "--backend", backend];
             let simulate = ["simulate", &model, "--report", "report.json", "--output", "result.npy"];
             succeed(folder.path(), &[&simulate[..], &options, &inputs].concat());

@@ -22,7 +22,7 @@
 //! special place, "which place" is all there is to hide. So d is distributed as: 64 uniform non-zero digits if the answer is
 //! no, and the same with a zero at a uniform place if it is yes. Given d, the share d_0 is uniform because of z, and
 //! d_1 = d - d_0. Without z the share s * rot(c_0) would be a function of s and of bits known to P2, which could test guesses of r. A simulator that
-//! knows only the answer bit samples exactly this. The answer itself is flip xor [x > r] with a uniform flip unknown to P2: uniform.
+//! knows only the answer bit samples exactly this, and packs it as the holders do. The answer itself is flip xor [x > r] with a uniform flip unknown to P2: uniform.
 //!
 //! *P1's view* is its share of the bits: uniform digits, since P0's share comes from k02. *P0* receives nothing.
 
@@ -31,13 +31,8 @@ use rayon::prelude::*;
 use treville_prg::{Prg, PrgError};
 use treville_protocol::{Cx, Result};
 
-use crate::digits::{
-    BITS, Planes, Row, TILE, Tile, ZERO, mul_add, neg, reduce, rotate, second_share, select, store, with_tile,
-};
+use crate::digits::{BITS, Packing, Planes, Row, TILE, Tile, ZERO, mul_add, neg, reduce, rotate, second_share, select};
 use crate::streams::{Helper, Holder, Purpose, stream};
-
-/// Bytes of a full tile on the wire.
-const TILE_BYTES: usize = TILE * BITS;
 
 /// Fills a tile with the digits of the one that starts at element `first`.
 fn draw(
@@ -112,8 +107,10 @@ impl Holder {
         flips: &[u8],
         bits: Option<&[u8]>,
     ) -> Result<Vec<u8>> {
-        let mut message = vec![0; BITS * r.len()];
-        let tiles = message.par_chunks_mut(TILE_BYTES).zip(r.par_chunks(TILE)).zip(flips.par_chunks(TILE)).enumerate();
+        let packing = self.form.packing;
+        let tile_bytes = TILE * packing.bytes();
+        let mut message = vec![0; packing.bytes() * r.len()];
+        let tiles = message.par_chunks_mut(tile_bytes).zip(r.par_chunks(TILE)).zip(flips.par_chunks(TILE)).enumerate();
         tiles
             .try_for_each(|(tile, ((out, r), flips))| -> std::result::Result<(), PrgError> {
                 let at = first + tile * TILE;
@@ -128,8 +125,8 @@ impl Holder {
                 let one = u8::from(self.first);
                 match bits {
                     Some(wire) => {
-                        let wire = &wire[tile * TILE_BYTES..][..out.len()];
-                        with_tile(wire, |x| differences(x, &question, one, &mut d));
+                        let wire = &wire[tile * tile_bytes..][..out.len()];
+                        packing.with_tile(wire, |x| differences(x, &question, one, &mut d));
                     }
                     None => {
                         draw(cx, &self.dealt, Purpose::CompareBits, step, at, &mut x)?;
@@ -143,7 +140,7 @@ impl Holder {
                 draw(cx, &self.common, Purpose::CompareScale, step, at, scale)?;
                 draw(cx, &self.common, Purpose::CompareZero, step, at, &mut zero)?;
                 blind(&mut d, scale, &zero, self.first);
-                store(&d, out);
+                packing.store(&d, out);
                 Ok(())
             })
             .map_err(cx.randomness())?;
@@ -154,14 +151,15 @@ impl Holder {
 impl Helper {
     /// The client's shares of the bits of the elements `first ..`: what it would draw.
     pub(crate) fn client_bits(&self, cx: &Cx<'_>, step: u16, first: usize, n: usize) -> Result<Vec<u8>> {
-        let mut message = Vec::with_capacity((BITS + 8) * n);
-        message.resize(BITS * n, 0);
-        let tiles = message.par_chunks_mut(TILE_BYTES).enumerate();
+        let packing = self.form.packing;
+        let mut message = Vec::with_capacity((packing.bytes() + 8) * n);
+        message.resize(packing.bytes() * n, 0);
+        let tiles = message.par_chunks_mut(TILE * packing.bytes()).enumerate();
         tiles
             .try_for_each(|(tile, out)| -> std::result::Result<(), PrgError> {
                 let mut share = ZERO;
                 draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE, &mut share)?;
-                store(&share, out);
+                packing.store(&share, out);
                 Ok(())
             })
             .map_err(cx.randomness())?;
@@ -170,15 +168,16 @@ impl Helper {
 
     /// The server's shares of the bits of the elements `first ..`, with room for a word each behind them; the client's are drawn from the common key.
     pub(crate) fn share_bits(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64]) -> Result<Vec<u8>> {
-        let mut message = Vec::with_capacity((BITS + 8) * x.len());
-        message.resize(BITS * x.len(), 0);
-        let tiles = message.par_chunks_mut(TILE_BYTES).zip(x.par_chunks(TILE)).enumerate();
+        let packing = self.form.packing;
+        let mut message = Vec::with_capacity((packing.bytes() + 8) * x.len());
+        message.resize(packing.bytes() * x.len(), 0);
+        let tiles = message.par_chunks_mut(TILE * packing.bytes()).zip(x.par_chunks(TILE)).enumerate();
         tiles
             .try_for_each(|(tile, (out, x))| -> std::result::Result<(), PrgError> {
                 let mut share = ZERO;
                 draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE, &mut share)?;
                 second_share(&Planes::new(x.iter().copied()), &mut share);
-                store(&share, out);
+                packing.store(&share, out);
                 Ok(())
             })
             .map_err(cx.randomness())?;
@@ -186,16 +185,17 @@ impl Helper {
     }
 }
 
-/// For each element 1 if the digits of `left` and `right` add up to zero in some place, else 0. All bytes are digits.
-pub(crate) fn some_zero(left: &[u8], right: &[u8]) -> Vec<u64> {
-    let tiles = left.par_chunks(TILE_BYTES).zip(right.par_chunks(TILE_BYTES));
+/// For each element 1 if the digits of `left` and `right` add up to zero in some place, else 0.
+pub(crate) fn some_zero(packing: Packing, left: &[u8], right: &[u8]) -> Vec<u64> {
+    let tile_bytes = TILE * packing.bytes();
+    let tiles = left.par_chunks(tile_bytes).zip(right.par_chunks(tile_bytes));
     tiles
         .flat_map_iter(|(left, right)| {
             let mut found: Row = [0; TILE];
-            with_tile(left, |left| {
-                with_tile(right, |right| some_zero_of(left, right, &mut found));
+            packing.with_tile(left, |left| {
+                packing.with_tile(right, |right| some_zero_of(left, right, &mut found));
             });
-            found.into_iter().map(u64::from).take(left.len() / BITS)
+            found.into_iter().map(u64::from).take(left.len() / packing.bytes())
         })
         .collect()
 }
@@ -258,9 +258,9 @@ mod tests {
     fn finds_a_zero_in_any_place_and_in_no_other() {
         for n in [1, 63, 64, 65, 130] {
             let left: Vec<u8> = (0..n * BITS).map(|i| (i % 66 + 1) as u8).collect();
-            assert_eq!(some_zero(&left, &vec![0; n * BITS]), vec![0; n]);
+            assert_eq!(some_zero(Packing::Bytes, &left, &vec![0; n * BITS]), vec![0; n]);
             let right: Vec<u8> = left.iter().map(|d| 67 - d).collect();
-            assert_eq!(some_zero(&left, &right), vec![1; n]);
+            assert_eq!(some_zero(Packing::Bytes, &left, &right), vec![1; n]);
         }
     }
 
@@ -274,7 +274,9 @@ mod tests {
 
         let generator = |k| Prg::new(Key::new([k; 16]));
         let (common, dealt) = (generator(1), generator(2));
-        let holder = Holder { first: true, peer: crate::SERVER, common, dealt, draws: true, receives_all: false };
+        let packing = Packing::SevenBits;
+        let form = crate::Form { name: "test", deals_both: false, unrolls: false, carries_index: false, packing };
+        let holder = Holder { first: true, peer: crate::SERVER, common, dealt, form };
         let mesh = memory::mesh_seeded(3, [0; 32]);
         let cx = Cx::new(&mesh[0] as &dyn Transport, 0, 0, RingBits::FULL, 0);
         let r: Vec<u64> = (0..20_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
@@ -294,7 +296,8 @@ mod tests {
                 .fill_bytes(stream(&cx, Purpose::CompareTurn, 0), (tile * TILE) as u64, &mut turns[..r.len()])
                 .unwrap();
             rotate(&mut c, &turns, &mut x);
-            let sent = with_tile(&message[tile * TILE_BYTES..][..r.len() * BITS], |tile| *tile);
+            let sent = &message[tile * TILE * packing.bytes()..][..r.len() * packing.bytes()];
+            let sent = packing.with_tile(sent, |tile| *tile);
             for (c, sent) in c.iter().zip(&sent) {
                 (0..r.len()).filter(|&e| c[e] % 67 == 0).for_each(|e| counts[usize::from(sent[e])] += 1);
             }

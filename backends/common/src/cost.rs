@@ -21,6 +21,8 @@
 //!
 //! In SecureNN's form P2 sends P0 its half of the bits, carries and answers too (160 bytes a DReLU) and to both the random x of MSB (8 each),
 //! so that a DReLU is 664 bytes and a ReLU 704; a maximum carries its index, 744; and a convolution is a matrix product of the unrolled input.
+//!
+//! Of a DReLU 384 bytes are digits (512 in SecureNN's form). In seven bits each they are an eighth less: a DReLU 440 bytes, a ReLU 480.
 
 use treville_net::Party;
 use treville_protocol::{Bilinear, Call, Cost, Costs};
@@ -30,8 +32,6 @@ use crate::{CLIENT, Form, HELPER, SERVER};
 
 /// Bytes of a ring element.
 const WORD: u64 = 8;
-/// Bytes of the digits of an element.
-const DIGITS: u64 = 64;
 
 /// The price list of a protocol of this form.
 pub struct FamilyCosts(pub Form);
@@ -66,9 +66,10 @@ impl Costs for FamilyCosts {
             Call::ScaleDown { .. } | Call::BitsToRing { .. } => Cost::default(),
             Call::DRelu { n } => {
                 let n = n as u64;
-                let (convert, msb) = (WORD + DIGITS, DIGITS);
+                let digits = self.0.packing.bytes() as u64;
+                let (convert, msb) = (WORD + digits, digits);
                 // Bits, a word and an answer for each of the two comparisons; the server's part of a product comes on top.
-                let dealt = 2 * (DIGITS + WORD + WORD);
+                let dealt = 2 * (digits + WORD + WORD);
                 let opened = WORD + 2 * WORD;
                 let to_helper = (convert + msb) * n;
                 let (to_client, x) = if self.0.deals_both { (dealt, WORD) } else { (0, 0) };

@@ -105,35 +105,109 @@ fn rotate_by_bit(tile: &Tile, turns: &Row, stage: u32, turned: &mut Tile) {
     }
 }
 
-/// Writes the first columns of a tile to the wire: row after row, as wide as `wire` has room for.
-pub(crate) fn store(tile: &Tile, wire: &mut [u8]) {
-    let width = wire.len() / BITS;
-    if width == TILE {
-        return wire.copy_from_slice(tile.as_flattened());
+/// How digits stand in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// A byte each, as in the papers' formulas.
+    Bytes,
+    /// Seven bits each, which is what a digit in Z_67 needs: of eight rows the last rides on the top bits of the other seven.
+    SevenBits,
+}
+
+/// Rows of a packed tile.
+const PACKED: usize = BITS / 8 * 7;
+
+impl Packing {
+    /// Bytes of the digits of an element.
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Packing::Bytes => BITS,
+            Packing::SevenBits => PACKED,
+        }
     }
-    for (to, row) in wire.chunks_exact_mut(width).zip(tile) {
+
+    /// Writes the first columns of a tile to the wire, as many as `wire` has room for.
+    pub(crate) fn store(self, tile: &Tile, wire: &mut [u8]) {
+        match self {
+            Packing::Bytes => store_rows(tile, wire),
+            Packing::SevenBits => store_rows(&pack(tile), wire),
+        }
+    }
+
+    /// Hands on what [`Packing::store`] has written; the missing columns are zero.
+    pub(crate) fn with_tile<R>(self, wire: &[u8], then: impl FnOnce(&Tile) -> R) -> R {
+        match self {
+            Packing::Bytes => with_rows(wire, then),
+            Packing::SevenBits => with_rows(wire, |packed| then(&unpack(packed))),
+        }
+    }
+
+    /// Whether the message of whole tiles, but for the last, has nothing in it but digits.
+    pub(crate) fn are_digits(self, wire: &[u8]) -> bool {
+        match self {
+            Packing::Bytes => all_in_field(wire),
+            Packing::SevenBits => wire
+                .chunks(TILE * self.bytes())
+                .all(|wire| self.with_tile(wire, |tile| all_in_field(tile.as_flattened()))),
+        }
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn pack(tile: &Tile) -> [Row; PACKED] {
+    let mut packed = [[0; TILE]; PACKED];
+    for (packed, rows) in packed.as_chunks_mut::<7>().0.iter_mut().zip(tile.as_chunks::<8>().0) {
+        for (k, packed) in packed.iter_mut().enumerate() {
+            for e in 0..TILE {
+                packed[e] = rows[k][e] | ((rows[7][e] << (7 - k)) & 0x80);
+            }
+        }
+    }
+    packed
+}
+
+#[multiversion(targets = "simd")]
+fn unpack(packed: &[Row; PACKED]) -> Tile {
+    let mut tile = ZERO;
+    for (rows, packed) in tile.as_chunks_mut::<8>().0.iter_mut().zip(packed.as_chunks::<7>().0) {
+        for (k, packed) in packed.iter().enumerate() {
+            for e in 0..TILE {
+                rows[k][e] = packed[e] & 0x7f;
+                rows[7][e] |= (packed[e] & 0x80) >> (7 - k);
+            }
+        }
+    }
+    tile
+}
+
+/// Row after row, as wide as `wire` has room for.
+fn store_rows<const N: usize>(rows: &[Row; N], wire: &mut [u8]) {
+    let width = wire.len() / N;
+    if width == TILE {
+        return wire.copy_from_slice(rows.as_flattened());
+    }
+    for (to, row) in wire.chunks_exact_mut(width).zip(rows) {
         to.copy_from_slice(&row[..width]);
     }
 }
 
-/// Hands on what [`store`] has written; the missing columns are zero. A full tile is not copied.
-pub(crate) fn with_tile<R>(wire: &[u8], then: impl FnOnce(&Tile) -> R) -> R {
-    if let Ok(tile) = <&Tile>::try_from(wire.as_chunks::<TILE>().0)
-        && wire.len() == TILE * BITS
+/// Rows of full width are not copied.
+fn with_rows<const N: usize, R>(wire: &[u8], then: impl FnOnce(&[Row; N]) -> R) -> R {
+    if let Ok(rows) = <&[Row; N]>::try_from(wire.as_chunks::<TILE>().0)
+        && wire.len() == TILE * N
     {
-        return then(tile);
+        return then(rows);
     }
-    let mut tile = ZERO;
-    for (from, row) in wire.chunks_exact(wire.len() / BITS).zip(&mut tile) {
+    let mut rows = [[0; TILE]; N];
+    for (from, row) in wire.chunks_exact(wire.len() / N).zip(&mut rows) {
         row[..from.len()].copy_from_slice(from);
     }
-    then(&tile)
+    then(&rows)
 }
 
-/// Whether all bytes are digits.
 #[multiversion(targets = "simd")]
-pub(crate) fn are_digits(wire: &[u8]) -> bool {
-    wire.iter().fold(0, |most, &digit| digit.max(most)) < FIELD
+fn all_in_field(digits: &[u8]) -> bool {
+    digits.iter().fold(0, |most, &digit| digit.max(most)) < FIELD
 }
 
 #[cfg(test)]
@@ -179,16 +253,34 @@ mod tests {
         }
         let mut second = first;
         second_share(&Planes::new(values.into_iter()), &mut second);
-        let mut wire = vec![0; BITS * values.len()];
-        store(&second, &mut wire);
-        assert!(are_digits(&wire));
-        let loaded = with_tile(&wire, |tile| *tile);
-        for (e, value) in values.iter().enumerate() {
-            for i in 0..BITS {
-                assert_eq!(u64::from((first[i][e] + loaded[i][e]) % 67), value >> i & 1);
+        for packing in [Packing::Bytes, Packing::SevenBits] {
+            let mut wire = vec![0; packing.bytes() * values.len()];
+            packing.store(&second, &mut wire);
+            assert!(packing.are_digits(&wire));
+            let loaded = packing.with_tile(&wire, |tile| *tile);
+            for (e, value) in values.iter().enumerate() {
+                for i in 0..BITS {
+                    assert_eq!(u64::from((first[i][e] + loaded[i][e]) % 67), value >> i & 1);
+                }
             }
         }
-        wire[70] = 67;
-        assert!(!are_digits(&wire));
+    }
+
+    #[test]
+    fn one_byte_that_is_no_digit_is_found_wherever_it_stands() {
+        for packing in [Packing::Bytes, Packing::SevenBits] {
+            for width in [5, TILE] {
+                for (i, e) in (0..BITS).flat_map(|i| [(i, 0), (i, width - 1)]) {
+                    let mut tile = ZERO;
+                    tile[i][e] = FIELD - 1;
+                    let mut wire = vec![0; packing.bytes() * width];
+                    packing.store(&tile, &mut wire);
+                    assert!(packing.are_digits(&wire));
+                    tile[i][e] = FIELD;
+                    packing.store(&tile, &mut wire);
+                    assert!(!packing.are_digits(&wire), "digit {i} of element {e}");
+                }
+            }
+        }
     }
 }

@@ -80,10 +80,10 @@ impl Holder {
         let flips = self.flips(cx, step, 0, n_all)?;
         for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
-            let (bits, carry) = if self.draws {
+            let (bits, carry) = if self.draws() {
                 (None, odd_words(cx, &self.dealt, Purpose::ConvertCarry, step, first, n)?)
             } else {
-                let (bits, carry) = wire::recv_digits_and_words(cx, HELPER, n).await?;
+                let (bits, carry) = wire::recv_digits_and_words(cx, HELPER, self.form.packing, n).await?;
                 (Some(bits), wire::odd_words(cx, HELPER, &carry)?)
             };
             let question =
@@ -96,7 +96,7 @@ impl Holder {
         drop(compared);
         for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
-            let answers = if self.draws {
+            let answers = if self.draws() {
                 odd_words(cx, &self.dealt, Purpose::ConvertCompared, step, first, n)?
             } else {
                 wire::recv_odd_words(cx, HELPER, n).await?
@@ -124,7 +124,7 @@ impl Holder {
         let n_all = a.len();
         let mut r: Vec<u64> = a.into_iter().map(|a| odd::add(a, a)).collect();
         for block in blocks(n_all) {
-            let x = if self.receives_all {
+            let x = if self.form.deals_both {
                 wire::recv_odd_words(cx, HELPER, block.len()).await?
             } else {
                 odd_words(cx, &self.dealt, Purpose::MsbMask, step, block.start, block.len())?
@@ -140,10 +140,10 @@ impl Holder {
             for (r, theirs) in r[block.clone()].iter_mut().zip(wire::recv_odd_words(cx, self.peer, n).await?) {
                 *r = odd::add(*r, theirs);
             }
-            let (bits, x) = if self.draws {
+            let (bits, x) = if self.draws() {
                 (None, words(cx, &self.dealt, Purpose::MsbLowest, step, first, n)?)
             } else {
-                let (bits, x) = wire::recv_digits_and_words(cx, HELPER, n).await?;
+                let (bits, x) = wire::recv_digits_and_words(cx, HELPER, self.form.packing, n).await?;
                 (Some(bits), wire::words(&x))
             };
             let question = self.ask(cx, step, first, &r[block.clone()], &flips[block.clone()], bits.as_deref())?;
@@ -157,7 +157,7 @@ impl Holder {
         for block in blocks(n_all) {
             let (first, n) = (block.start, block.len());
             let (mut greater, dealt) = if self.first {
-                let answers = if self.draws {
+                let answers = if self.draws() {
                     words(cx, &self.dealt, Purpose::MsbCompared, step, first, n)?
                 } else {
                     wire::recv_words(cx, HELPER, n).await?
@@ -233,7 +233,7 @@ impl Helper {
             let x_0 = odd_words(cx, &self.client, Purpose::MsbMask, step, first, n)?;
             let x_1 = odd_words(cx, &self.server, Purpose::MsbMask, step, first, n)?;
             let x: Vec<u64> = x_0.iter().zip(&x_1).map(|(x_0, x_1)| odd::add(*x_0, *x_1)).collect();
-            if self.deals_both {
+            if self.form.deals_both {
                 cx.send(CLIENT, words_into_bytes(x_0)).await?;
                 cx.send(SERVER, words_into_bytes(x_1)).await?;
             }
@@ -265,7 +265,7 @@ impl Helper {
             bits.extend_from_slice(&words_into_bytes(words));
             bits.into()
         };
-        if self.deals_both {
+        if self.form.deals_both {
             let bits = self.client_bits(cx, step, first, x.len())?;
             cx.send(CLIENT, with_words(bits, halves)).await?;
         }
@@ -275,12 +275,14 @@ impl Helper {
 
     /// Sends the client its halves where it does not draw them.
     async fn deal_to_client(&self, cx: &Cx<'_>, halves: Vec<u64>) -> Result<()> {
-        if self.deals_both { cx.send(CLIENT, words_into_bytes(halves)).await } else { Ok(()) }
+        if self.form.deals_both { cx.send(CLIENT, words_into_bytes(halves)).await } else { Ok(()) }
     }
 
     /// Receives the two halves of `n` questions and answers them.
     async fn answers(&self, cx: &Cx<'_>, n: usize) -> Result<Vec<u64>> {
-        let (left, right) = (wire::recv_digits(cx, CLIENT, n).await?, wire::recv_digits(cx, SERVER, n).await?);
-        Ok(some_zero(&left, &right))
+        let packing = self.form.packing;
+        let left = wire::recv_digits(cx, CLIENT, packing, n).await?;
+        let right = wire::recv_digits(cx, SERVER, packing, n).await?;
+        Ok(some_zero(packing, &left, &right))
     }
 }

@@ -43,6 +43,7 @@ use treville_protocol::{
 use treville_ring::{RingBits, RingTensor, add, scale_down_share, sub, tensor};
 
 pub use cost::FamilyCosts;
+pub use digits::Packing;
 pub use share::Share;
 use streams::{Purpose, Role, words};
 use triple::Prepared;
@@ -70,6 +71,8 @@ pub struct Form {
     pub unrolls: bool,
     /// Whether a maximum carries its index along, needed or not.
     pub carries_index: bool,
+    /// How the digits of comparisons stand in messages.
+    pub packing: Packing,
 }
 
 /// A protocol of the family.

@@ -98,13 +98,16 @@ pub(crate) struct Holder {
     pub(crate) common: Prg,
     /// k02 at the client, k12 at the server: what the helper deals without sending.
     pub(crate) dealt: Prg,
-    /// Whether what the helper deals for a comparison is drawn from [`Holder::dealt`], and not received.
-    pub(crate) draws: bool,
-    /// Whether the random x of MSB is received too.
-    pub(crate) receives_all: bool,
+    /// The form of the protocol.
+    pub(crate) form: Form,
 }
 
 impl Holder {
+    /// Whether what the helper deals for a comparison is drawn from [`Holder::dealt`], and not received.
+    pub(crate) fn draws(&self) -> bool {
+        self.first && !self.form.deals_both
+    }
+
     /// `public` at the client, zero at the server: shares of a public value.
     pub(crate) fn public(&self, value: u64) -> u64 {
         value & u64::from(self.first).wrapping_neg()
@@ -117,8 +120,8 @@ pub(crate) struct Helper {
     pub(crate) client: Prg,
     /// k12.
     pub(crate) server: Prg,
-    /// Whether it sends both halves of what it deals for a comparison.
-    pub(crate) deals_both: bool,
+    /// The form of the protocol.
+    pub(crate) form: Form,
 }
 
 /// What this party can do.
@@ -139,8 +142,7 @@ impl Role {
                 peer,
                 common: generator(env, form, peer, owner),
                 dealt: generator(env, form, HELPER, owner),
-                draws: first && !form.deals_both,
-                receives_all: form.deals_both,
+                form: *form,
             })
         };
         match me {
@@ -149,7 +151,7 @@ impl Role {
             HELPER => Some(Role::Helper(Helper {
                 client: generator(env, form, CLIENT, "helper"),
                 server: generator(env, form, SERVER, "helper"),
-                deals_both: form.deals_both,
+                form: *form,
             })),
             _ => None,
         }

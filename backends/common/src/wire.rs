@@ -4,7 +4,7 @@ use bytes::Bytes;
 use treville_net::{Party, bytes_to_words, words_into_bytes};
 use treville_protocol::{Cx, ProtocolError, Result};
 
-use crate::digits::are_digits;
+use crate::digits::Packing;
 use crate::drelu::blocks;
 
 /// Sends a tensor's elements.
@@ -46,19 +46,24 @@ pub(crate) async fn recv_odd_words(cx: &Cx<'_>, from: Party, n: usize) -> Result
 }
 
 /// Receives the digits of `n` elements.
-pub(crate) async fn recv_digits(cx: &Cx<'_>, from: Party, n: usize) -> Result<Bytes> {
-    digits(cx, from, cx.recv(from, crate::digits::BITS * n).await?)
+pub(crate) async fn recv_digits(cx: &Cx<'_>, from: Party, packing: Packing, n: usize) -> Result<Bytes> {
+    digits(cx, from, packing, cx.recv(from, packing.bytes() * n).await?)
 }
 
 /// Receives the digits of `n` elements and `n` words behind them, still as bytes.
-pub(crate) async fn recv_digits_and_words(cx: &Cx<'_>, from: Party, n: usize) -> Result<(Bytes, Bytes)> {
-    let mut payload = cx.recv(from, (crate::digits::BITS + 8) * n).await?;
-    let words = payload.split_off(crate::digits::BITS * n);
-    Ok((digits(cx, from, payload)?, words))
+pub(crate) async fn recv_digits_and_words(
+    cx: &Cx<'_>,
+    from: Party,
+    packing: Packing,
+    n: usize,
+) -> Result<(Bytes, Bytes)> {
+    let mut payload = cx.recv(from, (packing.bytes() + 8) * n).await?;
+    let words = payload.split_off(packing.bytes() * n);
+    Ok((digits(cx, from, packing, payload)?, words))
 }
 
-fn digits(cx: &Cx<'_>, from: Party, payload: Bytes) -> Result<Bytes> {
-    if are_digits(&payload) { Ok(payload) } else { Err(malformed(cx, from, "a digit outside Z_67")) }
+fn digits(cx: &Cx<'_>, from: Party, packing: Packing, payload: Bytes) -> Result<Bytes> {
+    if packing.are_digits(&payload) { Ok(payload) } else { Err(malformed(cx, from, "a digit outside Z_67")) }
 }
 
 /// The words in a payload whose length was checked.

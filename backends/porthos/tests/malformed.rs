@@ -6,16 +6,20 @@ use std::sync::{Arc, Mutex};
 
 use common::{Message, Rng, Session, Tap, input};
 use treville_net::NetError;
-use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
-use treville_protocol::ProtocolError;
+use treville_porthos::{CLIENT, HELPER, Porthos, PorthosPacked, SERVER};
 use treville_protocol::simulate::Simulation;
+use treville_protocol::{Protocol, ProtocolError};
 
 const OP: u32 = 100;
 
 fn relu(alter: fn(&mut Message)) -> Result<(), ProtocolError> {
+    relu_of::<Porthos>(alter)
+}
+
+fn relu_of<P: Protocol>(alter: fn(&mut Message)) -> Result<(), ProtocolError> {
     let x = Rng(60).tensor(&[100], 62);
     Simulation::seeded(60)
-        .run_over::<Porthos, _, _>(Tap::wrap(&Arc::new(Mutex::new(Vec::new())), alter), async |me, session: Session| {
+        .run_over::<P, _, _>(Tap::wrap(&Arc::new(Mutex::new(Vec::new())), alter), async |me, session: Session| {
             let exec = session.inference(0);
             let x = input(&exec, 0, me, CLIENT, &x).await?;
             let y = exec.relu(OP, &x).await?;
@@ -70,6 +74,25 @@ fn a_digit_outside_the_field_is_refused() {
         },
         "helper",
     );
+}
+
+#[test]
+fn a_packed_digit_outside_the_field_is_refused() {
+    // The last tile is 36 elements wide: its rows begin after the 56 rows of the first. The top bits of rows 0 to 6 are digits of row 7.
+    fn from_client(message: &mut Message, rows: std::ops::Range<usize>, byte: u8) {
+        if (message.from, message.to, message.tag.op, message.tag.step) == (CLIENT, HELPER, OP, 1) {
+            rows.for_each(|row| overwrite(message, 56 * 64 + 36 * row + 35, &[byte]));
+        }
+    }
+    let refused = [
+        |m: &mut Message| from_client(m, 3..4, 67),
+        |m: &mut Message| from_client(m, 55..56, 127),
+        |m: &mut Message| from_client(m, 49..56, 0x80),
+    ];
+    for alter in refused {
+        let error = relu_of::<PorthosPacked>(alter).unwrap_err();
+        assert!(matches!(&error, ProtocolError::Malformed { op: OP, from, .. } if from == "client"), "{error}");
+    }
 }
 
 #[test]

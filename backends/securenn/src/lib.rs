@@ -9,7 +9,7 @@
 //! what is sent: DReLU's bit is an integer, maxima are trees. Not kept, though it does: weights are masked once for a session.
 #![forbid(unsafe_code)]
 
-use treville_backend_common::{FamilyCosts, Form, HelperAided, ROLES, Variant};
+use treville_backend_common::{FamilyCosts, Form, HelperAided, Packing, ROLES, Variant};
 use treville_protocol::{BackendInfo, Rounding, Session};
 
 pub use treville_backend_common::{CLIENT, HELPER, SERVER, Share, Weights};
@@ -20,7 +20,8 @@ pub type SecureNn = HelperAided<Published>;
 /// The protocol as it was published.
 pub struct Published;
 
-const FORM: Form = Form { name: "securenn", deals_both: true, unrolls: true, carries_index: true };
+const FORM: Form =
+    Form { name: "securenn", deals_both: true, unrolls: true, carries_index: true, packing: Packing::Bytes };
 
 static INFO: BackendInfo = BackendInfo {
     name: FORM.name,

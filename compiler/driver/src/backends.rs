@@ -1,7 +1,7 @@
 //! The backends that there are. This is the only list.
 
 use treville_cleartext::Cleartext;
-use treville_porthos::Porthos;
+use treville_porthos::{Porthos, PorthosPacked};
 use treville_protocol::{BackendInfo, Protocol};
 use treville_securenn::SecureNn;
 
@@ -14,6 +14,8 @@ pub enum Backend {
     Cleartext,
     /// Semi-honest 3PC with a helper.
     Porthos,
+    /// The same, with packed digits.
+    PorthosPacked,
     /// The baseline that Porthos is compared with.
     SecureNn,
 }
@@ -28,7 +30,7 @@ pub trait WithBackend {
 
 impl Backend {
     /// All of them.
-    pub const ALL: &[Backend] = &[Backend::Cleartext, Backend::Porthos, Backend::SecureNn];
+    pub const ALL: &[Backend] = &[Backend::Cleartext, Backend::Porthos, Backend::PorthosPacked, Backend::SecureNn];
 
     /// The backend of this name.
     pub fn by_name(name: &str) -> Result<Self, Failure> {
@@ -45,6 +47,7 @@ impl Backend {
         match self {
             Backend::Cleartext => action.run::<Cleartext>(),
             Backend::Porthos => action.run::<Porthos>(),
+            Backend::PorthosPacked => action.run::<PorthosPacked>(),
             Backend::SecureNn => action.run::<SecureNn>(),
         }
     }
@@ -66,6 +69,7 @@ impl Backend {
         match self {
             Backend::Cleartext => ("treville-cleartext", "backends/cleartext", "treville_cleartext::Cleartext"),
             Backend::Porthos => ("treville-porthos", "backends/porthos", "treville_porthos::Porthos"),
+            Backend::PorthosPacked => ("treville-porthos", "backends/porthos", "treville_porthos::PorthosPacked"),
             Backend::SecureNn => ("treville-securenn", "backends/securenn", "treville_securenn::SecureNn"),
         }
     }
