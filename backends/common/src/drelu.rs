@@ -1,6 +1,6 @@
 //! The sign of a secret: share convert, MSB, DReLU.
 //!
-//! All loops go over blocks of [`BLOCK`] elements, phase by phase: a party handles every block of one message before it
+//! Tensors larger than [`PART`] go part by part. All loops go over blocks of [`BLOCK`] elements, phase by phase: a party handles every block of one message before it
 //! turns to the next message. So frames and working sets stay small (the bits of an element are 64 bytes), one party computes on a block
 //! while another works on the one before, and the depth of the messages is that of a single block.
 //!
@@ -26,8 +26,28 @@ use crate::{CLIENT, HELPER, SERVER, odd, wire};
 /// when the next one, or TLS, reads it.
 pub(crate) const BLOCK: usize = 1 << 14;
 
+/// Elements that are on their way through a primitive at a time, several blocks of them: what is masked, asked and not yet answered takes up to 100
+/// bytes an element. The parts of a larger tensor do not depend on each other, so they count as one round; each takes a round trip for each
+/// round all the same, beside half a gigabyte of messages.
+const PART: usize = 1 << 20;
+
+const _: () = assert!(PART.is_multiple_of(BLOCK));
+
+pub(crate) fn parts_of(n: usize) -> impl Iterator<Item = Range<usize>> {
+    pieces(0..n, PART)
+}
+
 pub(crate) fn blocks(n: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..n).step_by(BLOCK).map(move |first| first..n.min(first + BLOCK))
+    pieces(0..n, BLOCK)
+}
+
+pub(crate) fn blocks_in(part: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+    pieces(part.clone(), BLOCK)
+}
+
+fn pieces(all: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = all.end;
+    all.step_by(size).map(move |first| first..end.min(first + size))
 }
 
 /// The carry of a + b out of 64 bits, and the sum.
@@ -41,9 +61,14 @@ impl Holder {
     ///
     /// The top bit of 2x is the sign of x inside this domain, and 2x is even, so that it is never 2^64 - 1, which share convert excludes.
     pub(crate) async fn drelu(&self, cx: &Cx<'_>, x: &[u64]) -> Result<Vec<u64>> {
-        let converted = self.share_convert(cx, x.iter().map(|x| x.wrapping_mul(2)).collect()).await?;
-        let mut bits = self.msb(cx, converted).await?;
-        bits.iter_mut().for_each(|bit| *bit = self.public(1).wrapping_sub(*bit));
+        let mut bits = Vec::with_capacity(x.len());
+        let mut parts = cx.parts();
+        for part in parts_of(x.len()) {
+            parts.begin();
+            let converted = self.share_convert(cx, x[part].iter().map(|x| x.wrapping_mul(2)).collect()).await?;
+            let negative = self.msb(cx, converted).await?;
+            bits.extend(negative.into_iter().map(|bit| self.public(1).wrapping_sub(bit)));
+        }
         Ok(bits)
     }
 
@@ -200,8 +225,13 @@ impl Holder {
 impl Helper {
     /// P2's side of [`Holder::drelu`].
     pub(crate) async fn drelu(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
-        self.share_convert(cx, n).await?;
-        self.msb(cx, n).await
+        let mut parts = cx.parts();
+        for part in parts_of(n) {
+            parts.begin();
+            self.share_convert(cx, part.len()).await?;
+            self.msb(cx, part.len()).await?;
+        }
+        Ok(())
     }
 
     async fn share_convert(&self, cx: &Cx<'_>, n: usize) -> Result<()> {

@@ -24,7 +24,7 @@ use treville_prg::{Prg, SESSION_INFERENCE, StreamId};
 use treville_protocol::{Bilinear, Cx, Result};
 use treville_ring::{RingTensor, add_assign, sub, sub_assign, sub_from, tensor};
 
-use crate::drelu::blocks;
+use crate::drelu::{blocks, blocks_in, parts_of};
 use crate::streams::{Helper, Holder, Purpose, stream, words};
 use crate::{HELPER, SERVER, Share, wire};
 
@@ -82,22 +82,13 @@ fn elements(x: &mut RingTensor) -> &mut [u64] {
 }
 
 impl Holder {
-    /// Opens `share` less the mask: this party's part of it has been subtracted already.
-    async fn open(&self, cx: &Cx<'_>, masked: RingTensor) -> Result<RingTensor> {
-        let mut opened = masked;
-        wire::send_tensor(cx, self.peer, elements(&mut opened).to_vec()).await?;
-        wire::recv_and_add(cx, self.peer, elements(&mut opened)).await?;
-        Ok(opened)
-    }
-
     pub(crate) async fn prepare(&self, cx: &Cx<'_>, w: &RingTensor) -> Result<Prepared> {
         let step = cx.next_step();
         let (mask, b) = Mask::new(cx, step, w.shape(), &|mask| mask.part(cx, &self.dealt))?;
-        let mut masked = w.clone();
-        sub_assign(&mut masked, &b);
-        drop(b);
-        let opened = Some(Share::held(self.open(cx, masked).await?));
-        Ok(Prepared { opened, mask })
+        let mut opened = b;
+        sub_from(&mut opened, w);
+        wire::add_up(cx, self.peer, elements(&mut opened)).await?;
+        Ok(Prepared { opened: Some(Share::held(opened)), mask })
     }
 
     /// The product of x and a second operand; `form` brings what was masked into the shape that `kind` takes.
@@ -112,8 +103,11 @@ impl Holder {
         let step = cx.next_step();
         let opened = w.opened.as_ref().expect("invariant: client and server have opened it").tensor();
         let a = mask(cx, &self.dealt, Purpose::TripleLeft, step, x.shape())?;
-        wire::send_tensor(cx, self.peer, sub(x, &a).into_raw_vec_and_offset().0).await?;
-        // While the peer's message is on its way.
+        // A message of common size is on its way while the first product is computed. A large one waits, and then takes the place of the mask.
+        let at_once = x.len() <= wire::WINDOW;
+        if at_once {
+            wire::send_tensor(cx, self.peer, sub(x, &a).into_raw_vec_and_offset().0).await?;
+        }
         let mut product = kind.apply(cx.ring, &a, form(opened).as_ref().unwrap_or(opened));
         // F + B_0 at the client, B_1 at the server.
         let mut own = w.mask.part(cx, &self.dealt)?;
@@ -123,7 +117,11 @@ impl Holder {
         let own = form(&own).unwrap_or(own);
         let mut e = a;
         sub_from(&mut e, x);
-        wire::recv_and_add(cx, self.peer, elements(&mut e)).await?;
+        if at_once {
+            wire::recv_and_add(cx, self.peer, elements(&mut e)).await?;
+        } else {
+            wire::add_up(cx, self.peer, elements(&mut e)).await?;
+        }
         add_assign(&mut product, &kind.apply(cx.ring, &e, &own));
         drop(e);
         let sums = elements(&mut product);
@@ -137,23 +135,25 @@ impl Holder {
     /// The elementwise products of pairs of shares of `n` elements, all in one round.
     pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize, pairs: &[[&[u64]; 2]]) -> Result<Vec<Vec<u64>>> {
         let step = cx.next_step();
-        let mut openings = Vec::new();
-        for (k, [x, y]) in pairs.iter().enumerate() {
-            for block in blocks(n) {
-                let masked = self.mask_factors(cx, step, k * n + block.start, &x[block.clone()], &y[block])?;
-                cx.send(self.peer, words_to_bytes(&masked)).await?;
-                openings.push(masked);
+        let mut products: Vec<_> = pairs.iter().map(|_| Vec::with_capacity(n)).collect();
+        let mut parts = cx.parts();
+        for part in parts_of(n) {
+            parts.begin();
+            let mut openings = Vec::new();
+            for (k, [x, y]) in pairs.iter().enumerate() {
+                for block in blocks_in(&part) {
+                    let masked = self.mask_factors(cx, step, k * n + block.start, &x[block.clone()], &y[block])?;
+                    cx.send(self.peer, words_to_bytes(&masked)).await?;
+                    openings.push(masked);
+                }
             }
-        }
-        let mut openings = openings.into_iter();
-        let mut products = Vec::with_capacity(pairs.len());
-        for (k, [x, y]) in pairs.iter().enumerate() {
-            let mut product = Vec::with_capacity(n);
-            for (block, masked) in blocks(n).zip(&mut openings) {
-                let c = self.masks_product(cx, step, k * n + block.start, block.len()).await?;
-                product.extend(self.finish_product(cx, masked, &x[block.clone()], &y[block], &c).await?);
+            let mut openings = openings.into_iter();
+            for (k, ([x, y], product)) in pairs.iter().zip(&mut products).enumerate() {
+                for (block, masked) in blocks_in(&part).zip(&mut openings) {
+                    let c = self.masks_product(cx, step, k * n + block.start, block.len()).await?;
+                    product.extend(self.finish_product(cx, masked, &x[block.clone()], &y[block], &c).await?);
+                }
             }
-            products.push(product);
         }
         Ok(products)
     }
@@ -205,7 +205,11 @@ impl Helper {
     #[track_caller]
     fn mask(&self, cx: &Cx<'_>, purpose: Purpose, step: u16, shape: &[usize]) -> Result<RingTensor> {
         let mut sum = mask(cx, &self.client, purpose, step, shape)?;
-        add_assign(&mut sum, &mask(cx, &self.server, purpose, step, shape)?);
+        let elements = elements(&mut sum);
+        for block in blocks(elements.len()) {
+            let server = words(cx, &self.server, purpose, step, block.start, block.len())?;
+            wire::add_to(&mut elements[block], &server);
+        }
         Ok(sum)
     }
 
@@ -243,10 +247,12 @@ impl Helper {
     /// P2's side of [`Holder::mul`] for `k` pairs.
     pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize, k: usize) -> Result<()> {
         let step = cx.next_step();
-        for k in 0..k {
-            for block in blocks(n) {
-                let product = self.masks_product(cx, step, k * n + block.start, block.len())?;
-                cx.send(SERVER, words_into_bytes(product)).await?;
+        for part in parts_of(n) {
+            for k in 0..k {
+                for block in blocks_in(&part) {
+                    let product = self.masks_product(cx, step, k * n + block.start, block.len())?;
+                    cx.send(SERVER, words_into_bytes(product)).await?;
+                }
             }
         }
         Ok(())

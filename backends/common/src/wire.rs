@@ -1,7 +1,7 @@
-//! Vectors of ring elements as messages. A tensor goes in one message a block, so that the receiver keeps no second copy of a large one.
+//! Vectors of ring elements as messages. A tensor goes in one message a block, so that nobody keeps a second copy of a large one.
 
 use bytes::Bytes;
-use treville_net::{Party, bytes_to_words, words_into_bytes};
+use treville_net::{Party, bytes_to_words, words_into_bytes, words_to_bytes};
 use treville_protocol::{Cx, ProtocolError, Result};
 
 use crate::digits::Packing;
@@ -14,6 +14,33 @@ pub(crate) async fn send_tensor(cx: &Cx<'_>, to: Party, words: Vec<u64>) -> Resu
     for block in blocks(n) {
         cx.send(to, message.slice(8 * block.start..8 * block.end)).await?;
     }
+    Ok(())
+}
+
+/// Words that two holders have under way to each other at most, when both open a large tensor.
+pub(crate) const WINDOW: usize = 1 << 22;
+
+/// Adds up two holders' vectors: sends the own one, and adds the peer's to it. It is one round, though of a long vector the first blocks are
+/// received before the last ones are sent.
+pub(crate) async fn add_up(cx: &Cx<'_>, peer: Party, sum: &mut [u64]) -> Result<()> {
+    let mut parts = cx.parts();
+    let mut received = blocks(sum.len());
+    for block in blocks(sum.len()) {
+        if block.start >= WINDOW {
+            recv_block(cx, peer, &mut sum[received.next().expect("invariant: there are as many")]).await?;
+        }
+        parts.begin();
+        cx.send(peer, words_to_bytes(&sum[block])).await?;
+    }
+    for block in received {
+        recv_block(cx, peer, &mut sum[block]).await?;
+    }
+    Ok(())
+}
+
+async fn recv_block(cx: &Cx<'_>, from: Party, sum: &mut [u64]) -> Result<()> {
+    let part = recv_words(cx, from, sum.len()).await?;
+    add_to(sum, &part);
     Ok(())
 }
 
@@ -34,8 +61,7 @@ pub(crate) async fn recv_tensor(cx: &Cx<'_>, from: Party, n: usize) -> Result<Ve
 /// Receives a tensor's elements, and adds them to `sum`.
 pub(crate) async fn recv_and_add(cx: &Cx<'_>, from: Party, sum: &mut [u64]) -> Result<()> {
     for block in blocks(sum.len()) {
-        let part = recv_words(cx, from, block.len()).await?;
-        add_to(&mut sum[block], &part);
+        recv_block(cx, from, &mut sum[block]).await?;
     }
     Ok(())
 }

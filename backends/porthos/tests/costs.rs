@@ -88,6 +88,31 @@ fn primitives_cost_what_is_declared() {
     }
 }
 
+/// What is too large to be on its way at once goes part by part, which changes neither results nor bytes nor rounds.
+#[test]
+fn large_tensors_go_in_parts_of_the_same_rounds() {
+    let n = (1 << 20) + 70;
+    let x = Rng(26).tensor(&[n], 61);
+    let cost = measure(&[&x], async |exec, v| {
+        let y = exec.relu(100, &v[0]).await?;
+        let y = exec.reveal(1000, &y, &[CLIENT]).await?;
+        assert!(y.is_none_or(|y| x.iter().zip(&y).all(|(x, y)| (*x as i64).max(0) == *y as i64)));
+        Ok(())
+    });
+    assert_eq!(cost, Porthos::info().costs.relu(n) + declared(Call::Reveal { n, to: &[CLIENT] }));
+    // A factor of more than the window's 2^22 elements.
+    let (x, w) = (Rng(27).tensor(&[4100, 1030], 63), Rng(28).tensor(&[1030, 1], 63));
+    let cost = measure(&[&x, &w], async |exec, v| {
+        let prepared = exec.prepare(100, &v[1]).await?;
+        let y = exec.matmul(101, &v[0], &prepared).await?;
+        let y = exec.reveal(102, &y, &[CLIENT]).await?;
+        assert!(y.is_none_or(|y| y == treville_ring::matmul(&x, &w)));
+        Ok(())
+    });
+    let product = declared(Call::Bilinear { x: x.len(), y: 4100 });
+    assert_eq!(cost, declared(Call::Prepare { n: 1030 }) + product + declared(Call::Reveal { n: 4100, to: &[CLIENT] }));
+}
+
 #[test]
 fn a_relu_is_528_bytes_and_9_rounds() {
     let costs = Porthos::info().costs;

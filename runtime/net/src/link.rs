@@ -42,6 +42,11 @@ impl<'a> Link<'a> {
         self.depth.load(Ordering::Relaxed)
     }
 
+    /// Goes back to an earlier depth, for messages that depend on nothing that was received since. Returns the depth until now.
+    pub fn rewind(&self, depth: u32) -> u32 {
+        self.depth.swap(depth, Ordering::Relaxed)
+    }
+
     /// Sends the next message to `to`, one deeper than what has been received when this is called.
     pub fn send(&self, to: Party, payload: Bytes) -> impl Future<Output = Result<(), NetError>> + Send + use<'a> {
         let frame = self.next(&self.sent, to).map(|tag| Frame { tag, depth: self.depth().saturating_add(1), payload });

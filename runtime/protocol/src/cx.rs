@@ -29,6 +29,28 @@ pub struct Cx<'a> {
     charged_rounds: AtomicU32,
 }
 
+/// Parts of a primitive that do not depend on each other: see [`Cx::parts`]. They are as many rounds as the one with the most; what
+/// depends on them, after this is dropped, follows the longest chain of them all.
+pub struct Parts<'c, 'a> {
+    cx: &'c Cx<'a>,
+    start: u32,
+    deepest: u32,
+}
+
+impl Parts<'_, '_> {
+    /// Begins the next part: its messages continue the chain from where the first part began.
+    pub fn begin(&mut self) {
+        self.deepest = self.deepest.max(self.cx.link.rewind(self.start));
+    }
+}
+
+impl Drop for Parts<'_, '_> {
+    fn drop(&mut self) {
+        let last = self.cx.link.depth();
+        self.cx.link.rewind(self.deepest.max(last));
+    }
+}
+
 /// What was sent so far.
 #[derive(Default)]
 struct Sent {
@@ -112,6 +134,13 @@ impl<'a> Cx<'a> {
     /// parties leave an exchange in the same round, and the rounds of operations that follow each other add up.
     pub fn depth(&self) -> u32 {
         self.link.depth().max(self.book().crossed).saturating_add(self.charged_rounds.load(Ordering::Relaxed))
+    }
+
+    /// Starts on parts of a primitive that do not depend on each other, handled one after the other because a large tensor is not to be in
+    /// flight all at once.
+    pub fn parts(&self) -> Parts<'_, 'a> {
+        let start = self.link.depth();
+        Parts { cx: self, start, deepest: start }
     }
 
     /// The payload bytes that this party sent in this operation so far.

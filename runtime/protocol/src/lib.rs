@@ -24,7 +24,7 @@ mod select;
 pub mod simulate;
 
 pub use cost::{Call, Cost, Costs, Traffic, max_tree_cost};
-pub use cx::Cx;
+pub use cx::{Cx, Parts};
 pub use dynamic::{Secret, Weights};
 pub use error::ProtocolError;
 pub use exec::{Branch, Exec, OpReport, Operand, Prepared, Session, SharedWeight, Value, Weight};
