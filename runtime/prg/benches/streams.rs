@@ -1,7 +1,10 @@
-//! Bytes of output per second of each kind of stream, on one thread: `cargo bench -p treville-prg --bench streams`.
+//! Bytes of output per second of each kind of stream, beside those of the `aes` and `ctr` crates on blocks in the cache, on one thread: `cargo bench -p treville-prg --bench streams`.
 
+use std::hint::black_box;
 use std::time::Duration;
 
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::{Aes128, Block};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use treville_prg::{Key, Prg, StreamId};
 
@@ -12,6 +15,20 @@ fn streams(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("prg");
     let (mut bytes, mut elements) = (vec![0; 1 << 20], vec![0; 1 << 17]);
     group.throughput(Throughput::Bytes(1 << 20));
+    let (cipher, mut blocks) = (Aes128::new(&[1; 16].into()), vec![Block::default(); 128]);
+    group.bench_function("aes crate", |bench| {
+        bench.iter(|| (0..1 << 9).for_each(|_| cipher.encrypt_blocks(black_box(&mut blocks))))
+    });
+    group.bench_function("ctr crate", |bench| {
+        use ctr::cipher::{InnerIvInit, StreamCipherCore};
+        bench.iter(|| {
+            for i in 0..1u64 << 9 {
+                let iv = (u128::from(black_box(i)) << 7).to_be_bytes();
+                ctr::CtrCore::<&Aes128, ctr::flavors::Ctr64BE>::inner_iv_init(&cipher, &iv.into())
+                    .write_keystream_blocks(black_box(&mut blocks));
+            }
+        })
+    });
     group.bench_function("fill_bytes", |bench| bench.iter(|| prg.fill_bytes(ID, 0, &mut bytes)));
     group.bench_function("fill_u64", |bench| bench.iter(|| prg.fill_u64(ID, 0, &mut elements)));
     group.bench_function("fill_odd_ring", |bench| bench.iter(|| prg.fill_odd_ring(ID, 0, &mut elements)));

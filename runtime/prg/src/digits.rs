@@ -16,6 +16,9 @@ pub const CHUNK_DIGITS: usize = 4096;
 /// Bytes of the stream that belong to a chunk; rejection leaves most of them unused.
 pub const CHUNK_BYTES: usize = 1 << 16;
 
+/// Blocks that are drawn at a time: enough for a chunk, as a rule.
+const BATCH: usize = 352;
+
 /// A multiple of 67 and of 66 each: the bytes below them are accepted.
 const ACCEPTED: u8 = 3 * FIELD;
 const ACCEPTED_NONZERO: u8 = 3 * (FIELD - 1);
@@ -56,19 +59,19 @@ impl Prg {
         out: &mut [u8],
     ) -> Result<(), PrgError> {
         let first_byte = self.claim(id, first_chunk, CHUNK_BYTES as u64, out.len().div_ceil(CHUNK_DIGITS))?;
+        let mut batch = [[0; 16]; BATCH];
         for (chunk_idx, digits) in out.chunks_mut(CHUNK_DIGITS).enumerate() {
             let first_block = (first_byte + (chunk_idx * CHUNK_BYTES) as u64) / 16;
-            let mut n_digits = 0;
-            let mut n_blocks = 0;
+            let (mut n_digits, mut n_blocks) = (0, 0);
             while n_digits < digits.len() {
                 if n_blocks == CHUNK_BYTES / 16 {
                     return Err(PrgError::Exhausted { id, chunk: first_chunk + chunk_idx as u64 });
                 }
-                // About the blocks that the rest needs, so that the usual chunk takes two rounds.
-                let wanted = ((digits.len() - n_digits) / 12 + 1).min(CHUNK_BYTES / 16 - n_blocks);
-                self.blocks(id, first_block + n_blocks as u64, wanted, |blocks| {
-                    n_digits += select::<LIMIT, FIRST>(blocks.as_flattened(), &mut digits[n_digits..]);
-                });
+                // About the blocks that the rest needs, in groups of 64 bytes.
+                let wanted = ((digits.len() - n_digits) / 12 + 1).next_multiple_of(4);
+                let wanted = wanted.min(BATCH).min(CHUNK_BYTES / 16 - n_blocks);
+                self.keystream(id, first_block + n_blocks as u64, &mut batch[..wanted]);
+                n_digits += select::<LIMIT, FIRST>(batch[..wanted].as_flattened(), &mut digits[n_digits..]);
                 n_blocks += wanted;
             }
         }

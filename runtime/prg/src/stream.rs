@@ -3,8 +3,11 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::cipher::{InnerIvInit, KeyInit, StreamCipherCore};
 use aes::{Aes128, Block};
+use ctr::CtrCore;
+use ctr::flavors::Ctr64BE;
+use multiversion::multiversion;
 
 use crate::{Audit, Key, Use};
 
@@ -13,9 +16,6 @@ pub const SESSION_INFERENCE: u32 = u32::MAX;
 
 /// Bytes of a stream: 2^40 blocks.
 pub(crate) const STREAM_BYTES: u64 = 16 << 40;
-
-/// Blocks that are encrypted at a time.
-const BATCH: usize = 128;
 
 /// Which stream of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,24 +90,9 @@ impl Prg {
     #[track_caller]
     pub fn fill_u64(&self, id: StreamId, first_element: u64, out: &mut [u64]) -> Result<(), PrgError> {
         let first_byte = self.claim(id, first_element, 8, out.len())?;
-        let mut rest = out;
-        if first_byte % 16 != 0 {
-            let Some((second_half, others)) = rest.split_first_mut() else { return Ok(()) };
-            self.blocks(id, first_byte / 16, 1, |blocks| *second_half = u64s(&blocks[0])[1]);
-            rest = others;
-        }
-        let (pairs, last) = rest.as_chunks_mut::<2>();
-        let mut at = first_byte.div_ceil(16);
-        let mut left = pairs.iter_mut();
-        self.blocks(id, at, left.len(), |blocks| {
-            // In this order: zip takes from its left side first, and must not lose a pair when the blocks end.
-            for (block, pair) in blocks.iter().zip(left.by_ref()) {
-                *pair = u64s(block);
-            }
-        });
-        at += pairs.len() as u64;
-        if let [last] = last {
-            self.blocks(id, at, 1, |blocks| *last = u64s(&blocks[0])[0]);
+        self.fill(id, first_byte, bytemuck::cast_slice_mut(out));
+        if cfg!(target_endian = "big") {
+            out.iter_mut().for_each(|value| *value = value.swap_bytes());
         }
         Ok(())
     }
@@ -119,16 +104,7 @@ impl Prg {
     #[track_caller]
     pub fn fill_bytes(&self, id: StreamId, first_byte: u64, out: &mut [u8]) -> Result<(), PrgError> {
         let first_byte = self.claim(id, first_byte, 1, out.len())?;
-        let skip = (first_byte % 16) as usize;
-        let n_blocks = (skip + out.len()).div_ceil(16);
-        let (mut skip, mut rest) = (skip, out);
-        self.blocks(id, first_byte / 16, n_blocks, |blocks| {
-            let stream = blocks.as_flattened();
-            let n_bytes = rest.len().min(stream.len() - skip);
-            let (now, later) = std::mem::take(&mut rest).split_at_mut(n_bytes);
-            now.copy_from_slice(&stream[skip..skip + n_bytes]);
-            (skip, rest) = (0, later);
-        });
+        self.fill(id, first_byte, out);
         Ok(())
     }
 
@@ -142,7 +118,7 @@ impl Prg {
     #[track_caller]
     pub fn fill_odd_ring(&self, id: StreamId, first_element: u64, out: &mut [u64]) -> Result<(), PrgError> {
         self.fill_u64(id, first_element, out)?;
-        out.iter_mut().for_each(|value| *value = if *value == u64::MAX { 0 } else { *value });
+        without_top(out);
         Ok(())
     }
 
@@ -164,25 +140,39 @@ impl Prg {
         Ok(start)
     }
 
-    /// Hands `n_blocks` blocks from `first_block` on to `sink`, some at a time.
-    pub(crate) fn blocks(&self, id: StreamId, first_block: u64, n_blocks: usize, mut sink: impl FnMut(&[[u8; 16]])) {
-        let mut batch = [Block::default(); BATCH];
-        for start in (0..n_blocks).step_by(BATCH) {
-            let batch = &mut batch[..BATCH.min(n_blocks - start)];
-            for (block, counter) in batch.iter_mut().zip(first_block + start as u64..) {
-                block.0 = id.counter(counter).to_be_bytes();
-            }
-            self.cipher.encrypt_blocks(batch);
-            sink(Block::cast_slice_to_core(batch));
+    /// Bytes `first_byte ..` of a stream that was claimed.
+    fn fill(&self, id: StreamId, first_byte: u64, out: &mut [u8]) {
+        let within = (first_byte % 16) as usize;
+        let (head, rest) = out.split_at_mut(if within == 0 { 0 } else { out.len().min(16 - within) });
+        let (whole, tail) = rest.as_chunks_mut();
+        let part = |at: u64| {
+            let mut block = [[0; 16]];
+            self.keystream(id, at, &mut block);
+            block[0]
+        };
+        if !head.is_empty() {
+            head.copy_from_slice(&part(first_byte / 16)[within..][..head.len()]);
         }
+        let first_whole = first_byte.div_ceil(16);
+        self.keystream(id, first_whole, whole);
+        if !tail.is_empty() {
+            tail.copy_from_slice(&part(first_whole + whole.len() as u64)[..tail.len()]);
+        }
+    }
+
+    /// Blocks `first_block ..` of a stream that was claimed: they stay below 2^40, so the counter carries into nothing else.
+    pub(crate) fn keystream(&self, id: StreamId, first_block: u64, out: &mut [[u8; 16]]) {
+        let counter = id.counter(first_block).to_be_bytes();
+        CtrCore::<&Aes128, Ctr64BE>::inner_iv_init(&self.cipher, &counter.into())
+            .write_keystream_blocks(Block::cast_slice_from_core_mut(out));
     }
 
     /// Tells keys apart in an audit: half of the last block of the stream of zeros, which no position of use comes near.
     fn key_id(&self) -> u64 {
         let id = StreamId { op: 0, inference: 0, purpose: 0, step: 0 };
-        let mut key_id = 0;
-        self.blocks(id, (1 << 40) - 1, 1, |blocks| key_id = u64s(&blocks[0])[0]);
-        key_id
+        let mut block = [[0; 16]];
+        self.keystream(id, (1 << 40) - 1, &mut block);
+        u128::from_le_bytes(block[0]) as u64
     }
 }
 
@@ -192,7 +182,8 @@ impl std::fmt::Debug for Prg {
     }
 }
 
-fn u64s(block: &[u8; 16]) -> [u64; 2] {
-    let value = u128::from_le_bytes(*block);
-    [value as u64, (value >> 64) as u64]
+/// Maps u64::MAX to 0.
+#[multiversion(targets = "simd")]
+fn without_top(values: &mut [u64]) {
+    values.iter_mut().for_each(|value| *value = if *value == u64::MAX { 0 } else { *value });
 }
