@@ -2,22 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use treville_codegen::Plan;
 use treville_hlil::{Hlil, Weights};
 use treville_ir::{ArgKind, Diagnostic, Func, Post, TensorType};
 use treville_llil::{Llil, RoundingMode};
 use treville_party::{Exit, InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, RunReport, WeightFile, WeightInfo};
-use treville_passes::analysis::calibrate::calibrate_with;
 use treville_passes::analysis::error::annotate_err;
 use treville_passes::analysis::failure::failure_bound;
+use treville_passes::analysis::range;
 use treville_passes::analysis::trial::Trials;
-use treville_passes::analysis::{proven, range};
 use treville_passes::{Manager, Module, Observer, Options, PassError, peak_live_bytes, resolve};
 use treville_ring::RingBits;
 
 use crate::backends::Backend;
-use crate::calibration::{Calibration, declared_ranges};
 use crate::cli::ModelArgs;
 use crate::failure::Failure;
 use crate::model::{Model, Samples};
@@ -112,54 +109,18 @@ pub fn compile(
         format!("the softmax of `{}` is computed in the clear by `{owners}`, which learns the logits", result.name)
     }));
 
-    let (calibration, float) = match &args.ranges {
-        Some(path) => {
-            ranges::take(&mut hlil, path, &model.listing)?;
-            notes.push(format!("ranges are taken from {}", path.display()));
-            (None, Vec::new())
-        }
-        None => {
-            let calibration = Calibration::choose(&model, args, default_calibration)?;
-            let inputs = &calibration.samples.inputs;
-            let bar = if watch.progress { progress_bar(inputs.len()) } else { ProgressBar::hidden() };
-            let found = calibrate_with(&hlil, &hlil_weights, inputs, &mut |_| bar.inc(1))
-                .map_err(|e| Failure::new(Exit::Range, format!("calibration: {e}")))?;
-            found.annotate(&mut hlil);
-            let declared = declared_ranges(&model, args)?;
-            let bounds = proven::bounds(&hlil, &hlil_weights, &declared).map_err(|e| Failure::other(e.to_string()))?;
-            if args.require_proven {
-                proven::annotate(&mut hlil, &bounds).map_err(|d| refuse(Exit::Range, &d))?;
-            }
-            bar.finish_and_clear();
-            let n_samples = inputs.len();
-            notes.push(if args.require_proven {
-                "ranges are proven from the weights and the ranges of the inputs".into()
-            } else {
-                format!("ranges are calibrated on {} ({n_samples} samples)", calibration.origin)
-            });
-            // Whatever the scale: a value without fraction bits.
-            let limit = 2f64.powi(i32::from(options.ring.get()) - 1);
-            if let Some((n, node, bound)) = proven::beyond(&hlil, &bounds, limit).filter(|_| !args.require_proven) {
-                let bound = if bound.is_finite() { format!("2^{:.0}", bound.log2()) } else { "none at all".into() };
-                notes.push(format!(
-                    "{n} tensors have no proven bound that fits the ring, the first at `{node}` ({bound}): that they fit rests on the \
-                     calibration and its margin"
-                ));
-            }
-            (Some(calibration), found.results)
-        }
-    };
-
+    let found = ranges::find(&mut hlil, &hlil_weights, &model, args, default_calibration, ring, watch.progress)?;
+    notes.extend(found.notes);
     stopwatch.lap("find ranges");
 
     let chosen = {
-        let origin = calibration.as_ref().map(|calibration| calibration.origin.as_str());
-        let samples = calibration.as_ref().map(|calibration| &calibration.samples);
+        let origin = found.calibration.as_ref().map(|calibration| calibration.origin.as_str());
+        let samples = found.calibration.as_ref().map(|calibration| &calibration.samples);
         let trials = Trials {
             func: &hlil,
             weights: &hlil_weights,
             samples: samples.map_or(&[], |samples| &samples.inputs),
-            float: &float,
+            float: &found.float,
             labels: samples.and_then(|samples| samples.labels.as_deref()),
             options: &options,
             max_failure_log2: max_failure,
@@ -253,13 +214,6 @@ impl Compiled {
     pub fn output_error_bound(&self) -> f64 {
         self.error_bound.unwrap_or(0.0)
     }
-}
-
-/// A bar over the samples of a calibration; nothing where stderr is no terminal.
-fn progress_bar(n_samples: usize) -> ProgressBar {
-    let bar = ProgressBar::new(n_samples as u64).with_message("finding ranges");
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} samples  {msg}  {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// The role that plays a party of the program: in a backend of one party, that one plays all.
