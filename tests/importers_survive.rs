@@ -25,7 +25,7 @@ fn changed_onnx_models() {
         let (bytes, options) = (Bytes::copy_from_slice(bytes), onnx::Options::default());
         // Whatever it says: it must come back.
         let _ = onnx::coverage(bytes.clone(), &options);
-        onnx::import(bytes, &options).map(drop).map_err(|e| (e.diagnostics, e.listing))
+        onnx::import(bytes, &options).map(drop).map_err(|e| Box::new((e.diagnostics, e.listing)))
     });
 }
 
@@ -53,13 +53,13 @@ fn files_that_broke_an_importer() {
     }
 }
 
-type Refusal = (Vec<Diagnostic>, Listing);
+type Refusal = Box<(Vec<Diagnostic>, Listing)>;
 
 fn graph(bytes: &[u8], format: tensorflow::Format) -> Result<(), Refusal> {
     let (bytes, options) = (Bytes::copy_from_slice(bytes), tensorflow::Options::default());
     // Whatever it says: it must come back.
     let _ = tensorflow::coverage(&bytes, format, &options);
-    tensorflow::import(&bytes, format, &options).map(drop).map_err(|e| (e.diagnostics, e.listing))
+    tensorflow::import(&bytes, format, &options).map(drop).map_err(|e| Box::new((e.diagnostics, e.listing)))
 }
 
 /// Imports seeds and changed seeds.
@@ -78,7 +78,8 @@ fn survive(format: &str, seed: u64, import: impl Fn(&[u8]) -> Result<(), Refusal
         let before = MEMORY.current_usage_as_mb();
         match import(&bytes) {
             Ok(()) => n_imported += 1,
-            Err((diagnostics, listing)) => {
+            Err(refusal) => {
+                let (diagnostics, listing) = *refusal;
                 assert!(!diagnostics.is_empty(), "file {n} is refused without a word");
                 render(&diagnostics, &listing, false);
             }

@@ -22,11 +22,7 @@ impl Graph {
             let dim = |&d: &i64| tensor_shape_proto::Dimension { value: Some(tensor_shape_proto::Value::DimValue(d)) };
             let shape = dims.map(|dims| TensorShapeProto { dim: dims.iter().map(dim).collect() });
             let tensor_type = Some(type_proto::Tensor { elem_type: FLOAT, shape });
-            ValueInfoProto {
-                name: name.into(),
-                r#type: Some(TypeProto { tensor_type, ..Default::default() }),
-                ..Default::default()
-            }
+            ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type, ..Default::default() }) }
         };
         Graph(GraphProto {
             name: "test".into(),

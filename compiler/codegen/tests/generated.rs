@@ -1,7 +1,7 @@
 //! The generated source of the smallest programs, and what must hold for every program.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
 use treville_codegen::{Action, Plan, Runtime, package_files, program_source};
 use treville_ir::{Dialect, Func, parse, table};
@@ -115,15 +115,8 @@ fn every_op_of_the_dialect_is_known() {
             let (id, _) = func.ops().next_back().expect("an example has its op");
             // A panic here names the op that codegen and the interpreter do not know yet.
             let action = Action::decode(&func, id);
-            assert_eq!(
-                format!("{action:?}")
-                    .to_lowercase()
-                    .replace(|c: char| !c.is_ascii_alphanumeric(), "")
-                    .starts_with(&op.mnemonic.replace('_', "")),
-                true,
-                "{action:?} for {}",
-                op.mnemonic
-            );
+            let name = format!("{action:?}").to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+            assert!(name.starts_with(&op.mnemonic.replace('_', "")), "{action:?} for {}", op.mnemonic);
         }
     }
 }
@@ -144,7 +137,7 @@ fn vendored_packages_are_workspaces_of_their_own() {
     )
     .expect("the manifest parses");
     let text =
-        |path: &str| files.iter().find(|(p, _)| *p == PathBuf::from(path)).map(|(_, t)| t.as_str()).unwrap_or_default();
+        |path: &str| files.iter().find(|(p, _)| p == Path::new(path)).map(|(_, t)| t.as_str()).unwrap_or_default();
     insta::assert_snapshot!(text("Cargo.toml"));
     assert!(!text("runtime/net/Cargo.toml").contains("bench"), "benches stay behind");
     assert!(!text("runtime/net/Cargo.toml").contains("proptest"), "and what they need");

@@ -8,8 +8,8 @@ use treville_ir::Func;
 use treville_llil::Llil;
 use treville_net::{Transport, memory};
 use treville_party::{
-    Array, Decoded, Manifest, PartyError, PartyReport, RunReport, Samples, SessionData, WeightFile, merge_reports,
-    run_session,
+    Array, Decoded, Manifest, PartyError, PartyReport, Results, RunReport, Samples, SessionData, WeightFile,
+    merge_reports, run_session,
 };
 use treville_protocol::{Env, Protocol, Recorder, Session};
 
@@ -62,7 +62,7 @@ impl Simulation<'_> {
         &self,
         transport: Arc<dyn Transport>,
         trace: Option<&Trace>,
-    ) -> Result<(Vec<Vec<Option<Decoded>>>, PartyReport), PartyError> {
+    ) -> Result<(Results, PartyReport), PartyError> {
         let role = P::info().roles[transport.me().0];
         let mine = self.inputs.iter().filter(|(name, _)| is_for(name, role, self.manifest));
         let samples = Samples::new(self.manifest, role, mine.cloned().collect())?;

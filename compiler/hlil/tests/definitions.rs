@@ -112,6 +112,7 @@ proptest! {
 
     #[test]
     fn pools(axes in prop::collection::vec((1..7usize, 1..4usize, 1..4usize, 0..3usize, 0..3usize, 1..3usize), 1..4), include in any::<bool>()) {
+        #[allow(clippy::type_complexity, reason = "six numbers an axis")]
         let list = |f: fn(&(usize, usize, usize, usize, usize, usize)) -> usize| axes.iter().map(f).collect::<Vec<_>>();
         let (size, kernel, stride, begin, end, dilation) =
             (list(|a| a.0), list(|a| a.1), list(|a| a.2), list(|a| a.3), list(|a| a.4), list(|a| a.5));
@@ -207,6 +208,7 @@ fn apply(name: &str, parameter: f64, x: &[f32]) -> Vec<f32> {
 
 /// Values from tables of these functions.
 #[test]
+#[allow(clippy::approx_constant, reason = "a table of values, whichever constants they are")]
 fn functions_have_their_values() {
     for (name, x, y) in [
         ("exp", 1.0, 2.718281828459045),

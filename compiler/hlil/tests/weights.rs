@@ -96,7 +96,7 @@ fn stored_elements_are_decoded_from_every_encoding() {
         |encoding, bytes: &[u8]| stored(encoding, bytes).decode().as_f32().unwrap().iter().copied().collect::<Vec<_>>();
     let bits = |words: &[u16]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
     let halves = reals(Encoding::F16, &bits(&[0x3C00, 0xC000, 0x7BFF, 0x0001, 0x03FF, 0x8000, 0x7C00, 0x3555, 0x7E00]));
-    let expected = [1.0, -2.0, 65504.0, 5.9604645e-8, 6.0975552e-5, -0.0, f32::INFINITY, 0.33325195];
+    let expected = [1.0, -2.0, 65504.0, 5.9604645e-8, 6.097_555e-5, -0.0, f32::INFINITY, 0.33325195];
     assert_eq!(halves[..8], expected);
     assert!(halves[5].is_sign_negative() && halves[8].is_nan());
     assert_eq!(reals(Encoding::BF16, &bits(&[0x3F80, 0xC049, 0x0001])), [1.0, -3.140625, f32::from_bits(1 << 16)]);

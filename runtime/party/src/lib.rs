@@ -26,5 +26,5 @@ pub use manifest::{InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, WeightInf
 pub use memory::PeakMemory;
 pub use program::{AnyProgram, Program, Tensors};
 pub use report::{NodeReport, PartyReport, RunReport, merge_reports};
-pub use session::{Decoded, Samples, SessionData, finish, run_session, softmax};
+pub use session::{Decoded, Results, Samples, SessionData, finish, run_session, softmax};
 pub use weights::{WeightFile, WeightSource};

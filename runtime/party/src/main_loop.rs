@@ -17,7 +17,7 @@ use treville_protocol::{BackendInfo, Env};
 use crate::allocator::share_one_heap;
 use crate::files::write_whole;
 use crate::{
-    AnyProgram, Decoded, Exit, Manifest, PartyArgs, PartyError, PartyReport, PeakMemory, Samples, SessionData,
+    AnyProgram, Exit, Manifest, PartyArgs, PartyError, PartyReport, PeakMemory, Results, Samples, SessionData,
     WeightFile, run_session, write_npy,
 };
 
@@ -127,8 +127,6 @@ fn play(
     }
     Ok(())
 }
-
-type Results = Vec<Vec<Option<Decoded>>>;
 
 async fn session(
     backend: &BackendInfo,

@@ -160,13 +160,16 @@ pub struct Decoded {
     pub value: Array,
 }
 
-/// Runs a session and returns, for each inference, the results that this party learns, in the manifest's order.
+/// For each inference the results in the manifest's order; `None` where this party does not learn one.
+pub type Results = Vec<Vec<Option<Decoded>>>;
+
+/// Runs a session, and returns what this party learns.
 pub async fn run_session(
     session: &Session,
     transport: &dyn Transport,
     program: &dyn AnyProgram,
     data: &SessionData<'_>,
-) -> Result<Vec<Vec<Option<Decoded>>>, PartyError> {
+) -> Result<Results, PartyError> {
     let ring = data.manifest.ring()?;
     let n_inferences = agree_on_count(transport, data).await?;
     let weights = match data.encoded_weights(ring)? {
