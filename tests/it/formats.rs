@@ -1,6 +1,6 @@
 //! Models in every format that is read, by the command, against the answers that were written with them.
 
-use treville_party::{Array, output_path, read_inputs, read_npy, write_npy};
+use treville_party::{Array, output_paths, read_inputs, read_npy, write_npy};
 
 use crate::support::{path, root, succeed, treville};
 
@@ -58,7 +58,7 @@ fn onnx_tensors_are_inputs() {
     let inspected = succeed(scratch.path(), &["inspect", &model, "--bind", &bind]);
     assert!(inspected.contains("input   x") && !inspected.contains("input   mask"), "{inspected}");
     succeed(scratch.path(), &["eval", &model, "--bind", &bind, "--input", "x=x.npy", "--output", "bound.npy"]);
-    let bound = read_npy(&output_path(&scratch.path().join("bound.npy"), "logits", 2)).expect("a result");
+    let bound = read_npy(&output_paths(&scratch.path().join("bound.npy"), &["logits", "shares"])[0]).expect("a result");
     assert!(close(&bound, array("expected_logits")), "{bound}");
 }
 
@@ -97,12 +97,12 @@ fn answers(model: &str, data: &str, options: &[&str]) {
         })
         .collect();
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    let n_results = expected.len();
+    let names: Vec<&str> = expected.iter().map(|(name, _)| &name["expected_".len()..]).collect();
+    let files = output_paths(&folder.path().join("result.npy"), &names);
     for how in [&[][..], &["--fixed", "--scale", SCALE]] {
         succeed(folder.path(), &[&["eval", model, "--output", "result.npy"], options, &inputs, how].concat());
-        for (name, expected) in &expected {
-            let file = output_path(&folder.path().join("result.npy"), &name["expected_".len()..], n_results);
-            let found = read_npy(&file).expect("a result");
+        for ((name, expected), file) in expected.iter().zip(&files) {
+            let found = read_npy(file).expect("a result");
             assert!(close(&found, expected), "{model} {how:?}, {name}: {found}\ninstead of\n{expected}");
         }
     }

@@ -10,7 +10,7 @@ use treville_hlil::Hlil;
 use treville_ir::{Dialect, irdl};
 use treville_llil::{Exact, Llil};
 use treville_net::Shape;
-use treville_party::{Array, RunReport, write_npy};
+use treville_party::{Array, RunReport, output_paths, write_npy};
 
 use crate::backends::Backend;
 use crate::cli::*;
@@ -299,9 +299,11 @@ fn finish_outputs(
     report: Option<&RunReport>,
 ) -> Result<String, Failure> {
     let mut text = String::new();
-    for (name, value) in outputs {
-        match path {
-            Some(path) => write_npy(&treville_party::output_path(path, name, outputs.len()), value)?,
+    let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+    let paths = path.map(|path| output_paths(path, &names));
+    for (nth, (name, value)) in outputs.iter().enumerate() {
+        match &paths {
+            Some(paths) => write_npy(&paths[nth], value)?,
             None => text += &format!("{name}: {value}\n"),
         }
     }

@@ -1,5 +1,7 @@
 //! All parties of a package as processes on this machine, over mutual TLS on loopback.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use treville_net::Shape;
 use treville_net::parties::{Parties, PartyEntry};
-use treville_party::{Array, Exit, Manifest, PartyReport, RunReport, merge_reports, read_npy};
+use treville_party::{Array, Exit, Manifest, PartyReport, RunReport, merge_reports, output_paths, read_npy};
 
 use crate::data;
 use crate::failure::Failure;
@@ -115,7 +117,7 @@ fn command(package: &Package, options: &RunOptions, binary: &Path, scratch: &Pat
             command.arg("--input").arg(input);
         }
     }
-    if manifest.outputs.iter().any(|o| o.owners.iter().any(|r| r == role)) {
+    if !manifest.outputs_of(role).0.is_empty() {
         command.arg("--output").arg(scratch.join(format!("{role}.npy")));
     }
     if let Some(net) = &options.net {
@@ -237,13 +239,18 @@ fn collect(package: &Package, scratch: &Path, roles: &[&str]) -> Result<RunResul
         reports.push(serde_json::from_str::<PartyReport>(&text).map_err(|e| Failure::file(&path, e))?);
     }
     let manifest = &package.manifest;
-    let mut outputs = Vec::new();
-    for info in &manifest.outputs {
-        let owner = info.owners.first().map(String::as_str).unwrap_or_default();
-        let n_owned = manifest.outputs.iter().filter(|o| o.owners.iter().any(|r| r == owner)).count();
-        let path = treville_party::output_path(&scratch.join(format!("{owner}.npy")), &info.name, n_owned);
-        outputs.push((info.name.clone(), read_npy(&path)?));
+    let mut outputs = BTreeMap::new();
+    for role in roles {
+        let (numbers, names) = manifest.outputs_of(role);
+        let paths = output_paths(&scratch.join(format!("{role}.npy")), &names);
+        for ((number, name), path) in numbers.into_iter().zip(names).zip(paths) {
+            // What several roles learn is the same for all.
+            if let Entry::Vacant(entry) = outputs.entry(number) {
+                entry.insert((name.to_string(), read_npy(&path)?));
+            }
+        }
     }
+    let outputs = outputs.into_values().collect();
     let trace = chrome_trace(manifest, &reports);
     Ok(RunResult { outputs, report: merge_reports(manifest, reports), trace })
 }

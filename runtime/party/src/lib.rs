@@ -21,7 +21,7 @@ mod weights;
 pub use args::PartyArgs;
 pub use error::{Exit, PartyError};
 pub use files::{Array, read_inputs, read_npy, write_npy};
-pub use main_loop::{main, output_path};
+pub use main_loop::{main, output_paths};
 pub use manifest::{InputInfo, Manifest, OpInfo, OutputInfo, PartyInfo, WeightInfo};
 pub use memory::PeakMemory;
 pub use program::{AnyProgram, Program, Tensors};

@@ -1,5 +1,6 @@
 //! From arguments to result files.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -198,27 +199,53 @@ fn hash(hex: &str) -> Result<[u8; 32], PartyError> {
     parse().ok_or_else(|| PartyError::Manifest(format!("`{hex}` is not a hash")))
 }
 
-/// Where the result `name` goes if there are `n_results` for one role: the name is put before the ending if there are several.
-pub fn output_path(path: &Path, name: &str, n_results: usize) -> PathBuf {
-    if n_results <= 1 {
-        return path.to_path_buf();
+/// Where the results of these names go if `path` is asked for: each to a file of its own, with its name before the ending if there are several.
+///
+/// What is not a letter, digit or hyphen becomes `_`; where that makes names equal, the later ones are numbered.
+pub fn output_paths(path: &Path, names: &[&str]) -> Vec<PathBuf> {
+    if names.len() <= 1 {
+        return names.iter().map(|_| path.to_path_buf()).collect();
     }
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let ending = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    path.with_file_name(format!("{}.{safe}{ending}", path.file_stem().unwrap_or_default().to_string_lossy()))
+    let mut uses = HashMap::<String, u32>::new();
+    let file = |name: &&str| {
+        let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let nth = uses.entry(safe.clone()).and_modify(|nth| *nth += 1).or_insert(1);
+        let number = if *nth == 1 { String::new() } else { format!("~{nth}") };
+        path.with_file_name(format!("{stem}.{safe}{number}{ending}"))
+    };
+    names.iter().map(file).collect()
 }
 
 /// Writes what `role` learned: N inferences along the first axis.
 fn write_outputs(manifest: &Manifest, role: &str, results: &Results, path: Option<&Path>) -> Result<(), PartyError> {
-    let mine: Vec<usize> =
-        (0..manifest.outputs.len()).filter(|&o| manifest.outputs[o].owners.iter().any(|r| r == role)).collect();
-    for &o in &mine {
+    let (mine, names) = manifest.outputs_of(role);
+    let paths = path.map(|path| output_paths(path, &names));
+    for (nth, &o) in mine.iter().enumerate() {
         let values: Vec<&crate::Array> = results.iter().filter_map(|r| r[o].as_ref().map(|d| &d.value)).collect();
         let array = crate::Array::stack(&values);
-        match path {
-            Some(path) => write_npy(&output_path(path, &manifest.outputs[o].name, mine.len()), &array)?,
-            None => println!("{}: {array}", manifest.outputs[o].name),
+        match &paths {
+            Some(paths) => write_npy(&paths[nth], &array)?,
+            None => println!("{}: {array}", names[nth]),
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_result_has_a_file_of_its_own() {
+        let files = |names: &[&str]| -> Vec<String> {
+            output_paths(Path::new("out/y.npy"), names).iter().map(|p| p.display().to_string()).collect()
+        };
+        assert_eq!(files(&["a/b"]), ["out/y.npy"]);
+        assert_eq!(
+            files(&["a/b", "c", "a_b", "a:b"]),
+            ["out/y.a_b.npy", "out/y.c.npy", "out/y.a_b~2.npy", "out/y.a_b~3.npy"]
+        );
+    }
 }

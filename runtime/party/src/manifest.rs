@@ -117,6 +117,13 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The numbers and names of the results that `role` learns.
+    pub fn outputs_of(&self, role: &str) -> (Vec<usize>, Vec<&str>) {
+        let outputs = self.outputs.iter().enumerate();
+        let mine = outputs.filter(|(_, output)| output.owners.iter().any(|owner| owner == role));
+        mine.map(|(number, output)| (number, output.name.as_str())).unzip()
+    }
+
     /// The ring of the program.
     pub fn ring(&self) -> Result<RingBits, PartyError> {
         RingBits::new(self.ring_bits).map_err(|e| PartyError::Manifest(e.to_string()))
