@@ -22,9 +22,12 @@
 //! special place, "which place" is all there is to hide. So d is distributed as: 64 uniform non-zero digits if the answer is
 //! no, and the same with a zero at a uniform place if it is yes. Given d, the share d_0 is uniform because of z, and
 //! d_1 = d - d_0. Without z the share s * rot(c_0) would be a function of s and of bits known to P2, which could test guesses of r. A simulator that
-//! knows only the answer bit samples exactly this, and packs it as the holders do. The answer itself is flip xor [x > r] with a uniform flip unknown to P2: uniform.
+//! knows only the answer bit samples exactly this, and packs it as the holders do. The answer itself is flip xor [x > r] with a uniform
+//! flip unknown to P2: uniform.
 //!
 //! *P1's view* is its share of the bits: uniform digits, since P0's share comes from k02. *P0* receives nothing.
+
+use std::ops::Range;
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -149,34 +152,37 @@ impl Holder {
 }
 
 impl Helper {
-    /// The client's shares of the bits of the elements `first ..`: what it would draw.
+    /// The client's shares of the bits of the elements `first ..`, with room for a word each behind them: what it would draw.
     pub(crate) fn client_bits(&self, cx: &Cx<'_>, step: u16, first: usize, n: usize) -> Result<Vec<u8>> {
+        self.bits(cx, step, first, n, |_, _| ())
+    }
+
+    /// The server's shares of the bits of the elements `first ..`, with room for a word each behind them; the client's are drawn from the common key.
+    pub(crate) fn share_bits(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64]) -> Result<Vec<u8>> {
+        self.bits(cx, step, first, x.len(), |elements, share| {
+            second_share(&Planes::new(x[elements].iter().copied()), share);
+        })
+    }
+
+    /// The client's shares, each tile of them after `turn` has had the range of its elements and its digits.
+    fn bits(
+        &self,
+        cx: &Cx<'_>,
+        step: u16,
+        first: usize,
+        n: usize,
+        turn: impl Fn(Range<usize>, &mut Tile) + Sync,
+    ) -> Result<Vec<u8>> {
         let packing = self.form.packing;
         let mut message = Vec::with_capacity((packing.bytes() + 8) * n);
         message.resize(packing.bytes() * n, 0);
         let tiles = message.par_chunks_mut(TILE * packing.bytes()).enumerate();
         tiles
             .try_for_each(|(tile, out)| -> std::result::Result<(), PrgError> {
+                let at = tile * TILE;
                 let mut share = ZERO;
-                draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE, &mut share)?;
-                packing.store(&share, out);
-                Ok(())
-            })
-            .map_err(cx.randomness())?;
-        Ok(message)
-    }
-
-    /// The server's shares of the bits of the elements `first ..`, with room for a word each behind them; the client's are drawn from the common key.
-    pub(crate) fn share_bits(&self, cx: &Cx<'_>, step: u16, first: usize, x: &[u64]) -> Result<Vec<u8>> {
-        let packing = self.form.packing;
-        let mut message = Vec::with_capacity((packing.bytes() + 8) * x.len());
-        message.resize(packing.bytes() * x.len(), 0);
-        let tiles = message.par_chunks_mut(TILE * packing.bytes()).zip(x.par_chunks(TILE)).enumerate();
-        tiles
-            .try_for_each(|(tile, (out, x))| -> std::result::Result<(), PrgError> {
-                let mut share = ZERO;
-                draw(cx, &self.client, Purpose::CompareBits, step, first + tile * TILE, &mut share)?;
-                second_share(&Planes::new(x.iter().copied()), &mut share);
+                draw(cx, &self.client, Purpose::CompareBits, step, first + at, &mut share)?;
+                turn(at..n.min(at + TILE), &mut share);
                 packing.store(&share, out);
                 Ok(())
             })

@@ -1,8 +1,8 @@
 //! The sign of a secret: share convert, MSB, DReLU.
 //!
-//! Tensors larger than [`PART`] go part by part. All loops go over blocks of [`BLOCK`] elements, phase by phase: a party handles every block of one message before it
-//! turns to the next message. So frames and working sets stay small (the bits of an element are 64 bytes), one party computes on a block
-//! while another works on the one before, and the depth of the messages is that of a single block.
+//! All loops go over blocks, phase by phase: of a part of the tensor, a party handles every block of one message before it turns to the
+//! next message. So frames and working sets stay small (the bits of an element are 64 bytes), one party computes on a block while another
+//! works on the one before, and the depth of the messages is that of a single block.
 //!
 //! # Source
 //! SecureNN (PoPETs 2019), algorithms 4 (ShareConvert), 5 (ComputeMSB) and 6 (DReLU). In Porthos' form P0's half of all that P2 deals
@@ -13,42 +13,13 @@
 //! receiver does not know: to P2 from k01, to the other holder from the sender's key with P2. Only where a result is opened does the other
 //! holder get a share as it is, and that is the result less its own share.
 
-use std::ops::Range;
-
 use treville_net::{words_into_bytes, words_to_bytes};
 use treville_protocol::{Cx, Result};
 
 use crate::compare::some_zero;
+use crate::pieces::{blocks, parts};
 use crate::streams::{Helper, Holder, Purpose, odd_words, words};
 use crate::{CLIENT, HELPER, SERVER, odd, wire};
-
-/// Elements that are handled at a time: a multiple of the tile. Their digits are 1 MiB, so that what one step writes is still in the cache
-/// when the next one, or TLS, reads it.
-pub(crate) const BLOCK: usize = 1 << 14;
-
-/// Elements that are on their way through a primitive at a time, several blocks of them: what is masked, asked and not yet answered takes up to 100
-/// bytes an element. The parts of a larger tensor do not depend on each other, so they count as one round; each takes a round trip for each
-/// round all the same, beside half a gigabyte of messages.
-const PART: usize = 1 << 20;
-
-const _: () = assert!(PART.is_multiple_of(BLOCK));
-
-pub(crate) fn parts_of(n: usize) -> impl Iterator<Item = Range<usize>> {
-    pieces(0..n, PART)
-}
-
-pub(crate) fn blocks(n: usize) -> impl Iterator<Item = Range<usize>> {
-    pieces(0..n, BLOCK)
-}
-
-pub(crate) fn blocks_in(part: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-    pieces(part.clone(), BLOCK)
-}
-
-fn pieces(all: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = all.end;
-    all.step_by(size).map(move |first| first..end.min(first + size))
-}
 
 /// The carry of a + b out of 64 bits, and the sum.
 fn carrying_add(a: u64, b: u64) -> (u64, u64) {
@@ -62,9 +33,9 @@ impl Holder {
     /// The top bit of 2x is the sign of x inside this domain, and 2x is even, so that it is never 2^64 - 1, which share convert excludes.
     pub(crate) async fn drelu(&self, cx: &Cx<'_>, x: &[u64]) -> Result<Vec<u64>> {
         let mut bits = Vec::with_capacity(x.len());
-        let mut parts = cx.parts();
-        for part in parts_of(x.len()) {
-            parts.begin();
+        let mut same_round = cx.parts();
+        for part in parts(x.len()) {
+            same_round.begin();
             let converted = self.share_convert(cx, x[part].iter().map(|x| x.wrapping_mul(2)).collect()).await?;
             let negative = self.msb(cx, converted).await?;
             bits.extend(negative.into_iter().map(|bit| self.public(1).wrapping_sub(bit)));
@@ -225,9 +196,9 @@ impl Holder {
 impl Helper {
     /// P2's side of [`Holder::drelu`].
     pub(crate) async fn drelu(&self, cx: &Cx<'_>, n: usize) -> Result<()> {
-        let mut parts = cx.parts();
-        for part in parts_of(n) {
-            parts.begin();
+        let mut same_round = cx.parts();
+        for part in parts(n) {
+            same_round.begin();
             self.share_convert(cx, part.len()).await?;
             self.msb(cx, part.len()).await?;
         }

@@ -14,6 +14,7 @@
 //! | `compare.rs`, `digits.rs` | private compare over Z_67 |
 //! | `drelu.rs`, `odd.rs` | share convert, MSB, DReLU |
 //! | `cost.rs` | what all of it costs |
+//! | `pieces.rs`, `wire.rs` | tensors as messages, piece by piece |
 //! | `streams.rs` | who draws which common randomness |
 //!
 //! # Source
@@ -27,6 +28,7 @@ mod cost;
 mod digits;
 mod drelu;
 mod odd;
+mod pieces;
 mod share;
 mod streams;
 mod triple;

@@ -24,7 +24,7 @@ use treville_prg::{Prg, SESSION_INFERENCE, StreamId};
 use treville_protocol::{Bilinear, Cx, Result};
 use treville_ring::{RingTensor, add_assign, sub, sub_assign, sub_from, tensor};
 
-use crate::drelu::{blocks, blocks_in, parts_of};
+use crate::pieces::{blocks, blocks_in, parts};
 use crate::streams::{Helper, Holder, Purpose, stream, words};
 use crate::{HELPER, SERVER, Share, wire};
 
@@ -136,12 +136,12 @@ impl Holder {
     pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize, pairs: &[[&[u64]; 2]]) -> Result<Vec<Vec<u64>>> {
         let step = cx.next_step();
         let mut products: Vec<_> = pairs.iter().map(|_| Vec::with_capacity(n)).collect();
-        let mut parts = cx.parts();
-        for part in parts_of(n) {
-            parts.begin();
+        let mut same_round = cx.parts();
+        for part in parts(n) {
+            same_round.begin();
             let mut openings = Vec::new();
             for (k, [x, y]) in pairs.iter().enumerate() {
-                for block in blocks_in(&part) {
+                for block in blocks_in(part.clone()) {
                     let masked = self.mask_factors(cx, step, k * n + block.start, &x[block.clone()], &y[block])?;
                     cx.send(self.peer, words_to_bytes(&masked)).await?;
                     openings.push(masked);
@@ -149,7 +149,7 @@ impl Holder {
             }
             let mut openings = openings.into_iter();
             for (k, ([x, y], product)) in pairs.iter().zip(&mut products).enumerate() {
-                for (block, masked) in blocks_in(&part).zip(&mut openings) {
+                for (block, masked) in blocks_in(part.clone()).zip(&mut openings) {
                     let c = self.masks_product(cx, step, k * n + block.start, block.len()).await?;
                     product.extend(self.finish_product(cx, masked, &x[block.clone()], &y[block], &c).await?);
                 }
@@ -204,12 +204,19 @@ impl Helper {
     /// A mask that the holders know in parts.
     #[track_caller]
     fn mask(&self, cx: &Cx<'_>, purpose: Purpose, step: u16, shape: &[usize]) -> Result<RingTensor> {
-        let mut sum = mask(cx, &self.client, purpose, step, shape)?;
-        let elements = elements(&mut sum);
-        for block in blocks(elements.len()) {
-            let server = words(cx, &self.server, purpose, step, block.start, block.len())?;
-            wire::add_to(&mut elements[block], &server);
+        let n = shape.iter().product();
+        let mut sum = Vec::with_capacity(n);
+        for block in blocks(n) {
+            sum.extend(self.mask_words(cx, purpose, step, block.start, block.len())?);
         }
+        Ok(tensor::from_vec(shape, sum))
+    }
+
+    /// Elements `first ..` of such a mask.
+    #[track_caller]
+    fn mask_words(&self, cx: &Cx<'_>, purpose: Purpose, step: u16, first: usize, n: usize) -> Result<Vec<u64>> {
+        let mut sum = words(cx, &self.client, purpose, step, first, n)?;
+        wire::add_to(&mut sum, &words(cx, &self.server, purpose, step, first, n)?);
         Ok(sum)
     }
 
@@ -247,9 +254,9 @@ impl Helper {
     /// P2's side of [`Holder::mul`] for `k` pairs.
     pub(crate) async fn mul(&self, cx: &Cx<'_>, n: usize, k: usize) -> Result<()> {
         let step = cx.next_step();
-        for part in parts_of(n) {
+        for part in parts(n) {
             for k in 0..k {
-                for block in blocks_in(&part) {
+                for block in blocks_in(part.clone()) {
                     let product = self.masks_product(cx, step, k * n + block.start, block.len())?;
                     cx.send(SERVER, words_into_bytes(product)).await?;
                 }
@@ -260,12 +267,8 @@ impl Helper {
 
     /// The server's share of the product of the masks.
     pub(crate) fn masks_product(&self, cx: &Cx<'_>, step: u16, first: usize, n: usize) -> Result<Vec<u64>> {
-        let sum = |purpose| -> Result<Vec<u64>> {
-            let mut mask = words(cx, &self.client, purpose, step, first, n)?;
-            wire::add_to(&mut mask, &words(cx, &self.server, purpose, step, first, n)?);
-            Ok(mask)
-        };
-        let (a, b) = (sum(Purpose::TripleLeft)?, sum(Purpose::TripleRight)?);
+        let a = self.mask_words(cx, Purpose::TripleLeft, step, first, n)?;
+        let b = self.mask_words(cx, Purpose::TripleRight, step, first, n)?;
         let c = words(cx, &self.client, Purpose::TripleProduct, step, first, n)?;
         Ok((0..n).map(|i| a[i].wrapping_mul(b[i]).wrapping_sub(c[i])).collect())
     }

@@ -5,7 +5,7 @@ use treville_net::{Party, bytes_to_words, words_into_bytes, words_to_bytes};
 use treville_protocol::{Cx, ProtocolError, Result};
 
 use crate::digits::Packing;
-use crate::drelu::blocks;
+use crate::pieces::blocks;
 
 /// Sends a tensor's elements.
 pub(crate) async fn send_tensor(cx: &Cx<'_>, to: Party, words: Vec<u64>) -> Result<()> {
@@ -23,13 +23,13 @@ pub(crate) const WINDOW: usize = 1 << 22;
 /// Adds up two holders' vectors: sends the own one, and adds the peer's to it. It is one round, though of a long vector the first blocks are
 /// received before the last ones are sent.
 pub(crate) async fn add_up(cx: &Cx<'_>, peer: Party, sum: &mut [u64]) -> Result<()> {
-    let mut parts = cx.parts();
+    let mut same_round = cx.parts();
     let mut received = blocks(sum.len());
     for block in blocks(sum.len()) {
         if block.start >= WINDOW {
             recv_block(cx, peer, &mut sum[received.next().expect("invariant: there are as many")]).await?;
         }
-        parts.begin();
+        same_round.begin();
         cx.send(peer, words_to_bytes(&sum[block])).await?;
     }
     for block in received {

@@ -55,7 +55,7 @@ impl Variant for Packed {
     fn info() -> &'static BackendInfo {
         static INFO: BackendInfo = BackendInfo {
             name: Packed::FORM.name,
-            summary: "porthos with seven bits a digit instead of eight: a tenth less to send",
+            summary: "porthos with seven bits a digit instead of eight: a twelfth less to send",
             session: Session::new::<PorthosPacked>,
             costs: &FamilyCosts(Packed::FORM),
             ..PUBLISHED

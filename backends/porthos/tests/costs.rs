@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{BOTH, Exec, Rng, Value, input, three_parties};
-use treville_porthos::{CLIENT, HELPER, Porthos, SERVER};
+use common::{BOTH, Exec, Rng, Value, input, three_parties_of};
+use treville_porthos::{CLIENT, HELPER, Porthos, PorthosPacked, SERVER};
 use treville_protocol::{
     Call, Cost, Protocol, Result, Rounding, ScaleDown, Selection, Traffic, arg_max_segments, max_pool_segments,
     max_tree_cost,
@@ -12,16 +12,16 @@ use treville_ring::{ConvSpec, ConvTransposeSpec, RingTensor, Window};
 
 /// Shares the tensors, runs `body` after a ReLU (so that the parties start at unequal depths if they can), and measures the operations of `body`, from 100 on.
 fn measure(inputs: &[&RingTensor], body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<()> + Sync) -> Cost {
-    measure_after(3, inputs, body)
+    measure_after::<Porthos>(3, inputs, body)
 }
 
-fn measure_after(
+fn measure_after<P: Protocol>(
     relus: usize,
     inputs: &[&RingTensor],
     body: impl AsyncFn(&Exec<'_>, &[Value]) -> Result<()> + Sync,
 ) -> Cost {
     let warm = Rng(1).tensor(&[relus], 40);
-    let reports = three_parties(20, async |me, session| {
+    let reports = three_parties_of::<P, _>(20, async |me, session| {
         let exec = session.inference(0);
         let shared = input(&exec, 50, me, CLIENT, &warm).await?;
         exec.relu(51, &shared).await?;
@@ -81,8 +81,9 @@ fn primitives_cost_what_is_declared() {
         }
         for owner in [CLIENT, SERVER, HELPER] {
             // At the start: the helper lags behind the others, so that later its message would lie within rounds that are counted already.
-            let measured =
-                measure_after(0, &[], async |exec, _| input(exec, 100, exec.me(), owner, &x).await.map(|_| ()));
+            let measured = measure_after::<Porthos>(0, &[], async |exec, _| {
+                input(exec, 100, exec.me(), owner, &x).await.map(|_| ())
+            });
             assert_eq!(measured, declared(Call::Input { owner, n }));
         }
     }
@@ -128,6 +129,30 @@ fn a_relu_is_528_bytes_and_9_rounds() {
     assert_eq!(costs.primitive(&Call::DRelu { n: 1 }).bytes(), 488);
     assert_eq!(costs.primitive(&Call::Mul { n: 1 }).bytes(), 40);
     assert_eq!(costs.relu(0), Cost::default());
+}
+
+#[test]
+fn a_packed_relu_is_480_bytes_and_right() {
+    let costs = PorthosPacked::info().costs;
+    let links = [
+        (CLIENT, SERVER, 40),
+        (CLIENT, HELPER, 120),
+        (SERVER, CLIENT, 40),
+        (SERVER, HELPER, 120),
+        (HELPER, SERVER, 160),
+    ];
+    assert_eq!(costs.relu(1), Cost::online(9, links));
+    for n in [1, 63, 64, 65, 40_000] {
+        let x = Rng(70).tensor(&[n], 62);
+        let cost = measure_after::<PorthosPacked>(3, &[&x], async |exec, v| {
+            let y = exec.relu(100, &v[0]).await?;
+            let y = exec.reveal(101, &y, &[CLIENT]).await?;
+            assert_eq!(y.is_some(), exec.me() == CLIENT);
+            assert!(y.is_none_or(|y| x.iter().zip(&y).all(|(x, y)| (*x as i64).max(0) == *y as i64)));
+            Ok(())
+        });
+        assert_eq!(cost, costs.relu(n) + declared(Call::Reveal { n, to: &[CLIENT] }));
+    }
 }
 
 #[test]
@@ -276,8 +301,13 @@ fn program<P: Protocol>() -> Vec<std::collections::BTreeMap<u32, treville_protoc
 
 #[test]
 fn the_price_of_a_program_is_what_its_run_measures_operation_by_operation() {
-    let priced = program::<treville_protocol::Priced<Porthos>>().remove(0);
-    let measured = program::<Porthos>();
+    assert_priced_as_measured::<Porthos>();
+    assert_priced_as_measured::<PorthosPacked>();
+}
+
+fn assert_priced_as_measured<P: Protocol>() {
+    let priced = program::<treville_protocol::Priced<P>>().remove(0);
+    let measured = program::<P>();
     assert!(priced.len() >= 29);
     for (op, price) in priced {
         let mut sent = Traffic::default();

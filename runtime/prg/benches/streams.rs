@@ -1,4 +1,5 @@
-//! Bytes of output per second of each kind of stream, beside those of the `aes` and `ctr` crates on blocks in the cache, on one thread: `cargo bench -p treville-prg --bench streams`.
+//! Bytes of output per second of each kind of stream, beside those of the `aes` crate on blocks in the cache, on one thread:
+//! `cargo bench -p treville-prg --bench streams`.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -18,16 +19,6 @@ fn streams(criterion: &mut Criterion) {
     let (cipher, mut blocks) = (Aes128::new(&[1; 16].into()), vec![Block::default(); 128]);
     group.bench_function("aes crate", |bench| {
         bench.iter(|| (0..1 << 9).for_each(|_| cipher.encrypt_blocks(black_box(&mut blocks))))
-    });
-    group.bench_function("ctr crate", |bench| {
-        use ctr::cipher::{InnerIvInit, StreamCipherCore};
-        bench.iter(|| {
-            for i in 0..1u64 << 9 {
-                let iv = (u128::from(black_box(i)) << 7).to_be_bytes();
-                ctr::CtrCore::<&Aes128, ctr::flavors::Ctr64BE>::inner_iv_init(&cipher, &iv.into())
-                    .write_keystream_blocks(black_box(&mut blocks));
-            }
-        })
     });
     group.bench_function("fill_bytes", |bench| bench.iter(|| prg.fill_bytes(ID, 0, &mut bytes)));
     group.bench_function("fill_u64", |bench| bench.iter(|| prg.fill_u64(ID, 0, &mut elements)));

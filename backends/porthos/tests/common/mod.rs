@@ -13,7 +13,7 @@ use bytes::Bytes;
 use treville_net::{Frame, MemoryTransport, NetError, Party, PayloadBytes, Tag, Transport};
 use treville_porthos::{CLIENT, Porthos, SERVER};
 use treville_protocol::simulate::Simulation;
-use treville_protocol::{ProtocolError, Result};
+use treville_protocol::{Protocol, ProtocolError, Result};
 use treville_ring::{RingTensor, tensor};
 
 pub use treville_protocol::{Exec, Session, Value};
@@ -21,7 +21,15 @@ pub use treville_protocol::{Exec, Session, Value};
 pub const BOTH: &[Party] = &[CLIENT, SERVER];
 
 pub fn three_parties<T: Send>(seed: u8, program: impl AsyncFn(Party, Session) -> Result<T> + Sync) -> Result<Vec<T>> {
-    Simulation::seeded(seed).run::<Porthos, _, _>(program)
+    three_parties_of::<Porthos, T>(seed, program)
+}
+
+/// As [`three_parties`], with a backend of the caller's choice.
+pub fn three_parties_of<P: Protocol, T: Send>(
+    seed: u8,
+    program: impl AsyncFn(Party, Session) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    Simulation::seeded(seed).run::<P, _, _>(program)
 }
 
 /// The value that `owner` knows, as `input` wants it.
